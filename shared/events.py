@@ -1,0 +1,91 @@
+"""The hub's events, their lanes, and who hears what; mirrors `contracts/asyncapi.yaml`.
+
+An event's name is the Celery task name that hears it, its AsyncAPI channel and its `MessageHeader.eventCoding`.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Lane(StrEnum):
+    """How urgent a message is: each lane has a queue of its own in each service."""
+
+    STAT = "stat"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+class Event(StrEnum):
+    """Something that happened, in the past tense, said by the service before the dot."""
+
+    ORDER_PLACED = "gateway.order-placed"
+    ORDER_REVOKED = "gateway.order-revoked"
+    STUDY_AVAILABLE = "gateway.study-available"
+    RESOURCE_CHANGED = "gateway.resource-changed"
+    GATEWAY_ACCESS_RECORDED = "gateway.access-recorded"
+
+    INSTANCES_STORED = "imaging.instances-stored"
+    QUIET_PERIOD_ENDED = "imaging.quiet-period-ended"
+    STUDY_COMPLETED = "imaging.study-completed"
+    STUDY_HELD = "imaging.study-held"
+    ANALYSIS_COMPLETED = "imaging.analysis-completed"
+    ANALYSIS_REFUSED = "imaging.analysis-refused"
+    IMAGING_ACCESS_RECORDED = "imaging.access-recorded"
+
+    ANSWER_DUE = "results_sharing.answer-due"
+    REPORT_SIGNED = "results_sharing.report-signed"
+    REPORT_AMENDED = "results_sharing.report-amended"
+    REPORT_DELIVERED = "results_sharing.report-delivered"
+    DELIVERY_FAILED = "results_sharing.delivery-failed"
+    CASE_CLOSED = "results_sharing.case-closed"
+    RESULTS_ACCESS_RECORDED = "results_sharing.access-recorded"
+
+
+ACCESS_RECORDED: Final = {
+    "gateway": Event.GATEWAY_ACCESS_RECORDED,
+    "imaging": Event.IMAGING_ACCESS_RECORDED,
+    "results_sharing": Event.RESULTS_ACCESS_RECORDED,
+}
+"""The event by which each service says who looked at what."""
+
+TO_GATEWAY: Final = frozenset(
+    {
+        Event.ANALYSIS_COMPLETED,
+        Event.ANALYSIS_REFUSED,
+        Event.IMAGING_ACCESS_RECORDED,
+        Event.REPORT_SIGNED,
+        Event.REPORT_AMENDED,
+        Event.REPORT_DELIVERED,
+        Event.RESULTS_ACCESS_RECORDED,
+    }
+)
+
+TO_IMAGING: Final = frozenset(
+    {Event.ORDER_REVOKED, Event.STUDY_AVAILABLE, Event.STUDY_COMPLETED, Event.QUIET_PERIOD_ENDED}
+)
+
+SUBSCRIPTIONS: Final[dict[str, frozenset[Event]]] = {
+    "gateway": TO_GATEWAY,
+    "imaging": TO_IMAGING,
+    "results_sharing": frozenset(Event),
+}
+"""Which service hears which event; results_sharing hears all, for the timeline and the audit."""
+
+EVENTS_EXCHANGE: Final = "hub.events"
+UNROUTED: Final = "hub.unrouted"
+DEAD_LETTERS_EXCHANGE: Final = "hub.dead-letters"
+
+
+def routing_key(event: Event, lane: Lane) -> str:
+    """The topic under which an event travels, for example `imaging.study-completed.stat`."""
+    return f"{event}.{lane}"
+
+
+def queue_of(service: str, lane: Lane) -> str:
+    """The work queue of a service for a lane, for example `imaging.stat`."""
+    return f"{service}.{lane}"
+
+
+def dead_letters_of(service: str) -> str:
+    """The queue of a service's dead letters."""
+    return f"{service}.dead-letters"
