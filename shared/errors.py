@@ -16,8 +16,6 @@ HubError
 Codes are FHIR R4 issue types (http://hl7.org/fhir/R4/valueset-issue-type.html).
 """
 
-from typing import ClassVar
-
 
 class HubError(Exception):
     """Something a caller can understand: what, where and how to fix it, never a patient's value.
@@ -28,8 +26,8 @@ class HubError(Exception):
         fix: what the caller can do about it.
     """
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "exception"
+    status: int = 500
+    code: str = "exception"
 
     def __init__(self, message: str, *, expression: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
