@@ -1,0 +1,88 @@
+"""Children that never outlive us: each asks the kernel to be signalled when its parent dies.
+
+Source: prctl(2), PR_SET_PDEATHSIG: the parent is the spawning *thread*, which therefore has to live
+as long as its children.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from shared.embedded.machine import UNPRIVILEGED, CannotStart, is_root
+
+Child: TypeAlias = subprocess.Popen[bytes]
+
+PATIENCE_S = 20.0
+"""How long a child may take to end before it is killed."""
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    folder: Path,
+    dying_signal: str = "TERM",
+    as_server: bool = False,
+) -> Child:
+    """Start a child in a session of its own (Ctrl-C reaches us alone), its output appended to a log.
+
+    Args:
+        command: program and arguments.
+        log: file that gets what the child prints.
+        environment: all of the child's environment.
+        folder: working directory.
+        dying_signal: what the kernel sends the child when we die.
+        as_server: as root, drop to the unprivileged user.
+    """
+    if shutil.which("setpriv") is None:
+        message = "The program `setpriv` was not found."
+        raise CannotStart(message, fix="Install the package util-linux (this needs Linux).")
+    drop = f"--reuid={UNPRIVILEGED} --regid={UNPRIVILEGED} --clear-groups".split()
+    wrapper = ["setpriv", *(drop if as_server and is_root() else []), "--pdeathsig", dying_signal]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - every command is our own
+            [*wrapper, "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+            start_new_session=True,
+        )
+
+
+def run(command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path, as_server: bool) -> int:
+    """Run a child to its end and return its exit status."""
+    child = spawn(command, log=log, environment=environment, folder=folder, as_server=as_server)
+    try:
+        return child.wait()
+    finally:
+        kill(child)
+
+
+def stop(child: Child, number: signal.Signals = signal.SIGTERM, *, patience_s: float = PATIENCE_S) -> None:
+    """Ask a child to end, wait, and kill what is left of its session."""
+    if child.poll() is None:
+        child.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(patience_s)
+    kill(child)
+
+
+def kill(child: Child) -> None:
+    """End a child and everything it started, at once."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def last_lines(log: Path, count: int = 5) -> str:
+    """The end of a log, for a message about a child that did not start."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""

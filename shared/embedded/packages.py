@@ -1,0 +1,117 @@
+"""Server programs from the distribution, without root: the machine's own, else downloaded and unpacked.
+
+Source: apt-get(8), dpkg-deb(1); nothing is installed, no package script runs.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import structlog
+
+from shared.embedded.machine import CannotStart, cache_folder, require_disk
+
+PACKAGES = ("rabbitmq-server", "nginx")
+ELSEWHERE = "Install RabbitMQ and nginx, or set HUB_BROKER_URL and run `make up`."
+DOWNLOAD_WITHIN_S = 300
+
+
+def unpacked() -> Path:
+    """The folder below which `usr/lib/rabbitmq` and `usr/sbin/nginx` lie.
+
+    The first call of a user downloads them (some 20 packages, 35 MB); later ones find them.
+
+    Raises:
+        CannotStart: no apt here, or no network.
+    """
+    if _complete(Path("/")):
+        return Path("/")
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / "servers"
+    with (cache / "servers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second hub waits for the first one's download
+        if not _complete(folder):
+            require_disk(cache)
+            structlog.get_logger().info("server_download_started", folder=str(folder))
+            _download(folder)
+    return folder
+
+
+def _complete(root: Path) -> bool:
+    return (root / "usr/sbin/nginx").exists() and any((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
+
+
+def _download(folder: Path) -> None:
+    fresh = folder.with_name(f"servers.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    archives = fresh / "archives"
+    archives.mkdir(parents=True)
+    try:
+        names = _needed([])
+        options: list[str] = []
+        if not names:
+            options = _own_lists(fresh)
+            _apt([*options, "update"], archives)
+            names = _needed(options)
+        _apt([*options, "download", *names], archives)
+        for archive in sorted(archives.glob("*.deb")):
+            subprocess.run(["dpkg", "-x", archive, fresh], check=True, capture_output=True)  # noqa: S603, S607 - as in _apt
+        shutil.rmtree(archives)
+        _relocate_erlang(fresh, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _needed(options: list[str]) -> list[str]:
+    """The packages to download; none when the package lists are empty."""
+    command = ["-s", *options, "install", "--no-install-recommends", *PACKAGES]
+    try:
+        plan = _apt(command, Path.cwd())
+    except CannotStart:
+        if options or shutil.which("apt-get") is None:
+            raise
+        return []
+    return [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+
+
+def _own_lists(folder: Path) -> list[str]:
+    """Package lists of our own, for a machine whose lists are empty and whose user may not fill them."""
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / "apt" / name).mkdir(parents=True)
+    settings = {"Dir::State::lists": "lists", "Dir::Cache": "cache"}
+    return [part for key, name in settings.items() for part in ("-o", f"{key}={folder / 'apt' / name}")]
+
+
+def _apt(arguments: list[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - every argument is our own or a package name from apt itself
+            ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *arguments],  # noqa: S607 - found on the PATH, as everywhere
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=DOWNLOAD_WITHIN_S,
+            check=True,
+            env=os.environ | {"LC_ALL": "C"},
+        )
+    except FileNotFoundError as error:
+        raise CannotStart(
+            "RabbitMQ and nginx are not here, and neither is apt-get to fetch them.", fix=ELSEWHERE
+        ) from error
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise CannotStart(
+            "RabbitMQ and nginx could not be downloaded from the distribution.",
+            fix=f"Check the network, then start again. {ELSEWHERE}",
+        ) from error
+    return done.stdout
+
+
+def _relocate_erlang(fresh: Path, folder: Path) -> None:
+    """Debian's `erl` scripts name /usr/lib/erlang; ERL_ROOTDIR does not change it."""
+    for script in fresh.glob("usr/lib/erlang/**/bin/erl"):
+        text = script.read_text()
+        script.write_text(text.replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={folder / 'usr/lib/erlang'}"))

@@ -1,0 +1,78 @@
+"""The servers that a hub stands on, as one context: PostgreSQL and RabbitMQ, private to a state folder."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.embedded.machine import is_root, require_disk, server_folder
+from shared.embedded.postgres import Postgres
+from shared.embedded.rabbitmq import RabbitMQ
+
+
+class Stack:
+    """A running PostgreSQL with a database for each service, and a running RabbitMQ."""
+
+    def __init__(self, state: Path, services: Sequence[str]) -> None:
+        folder = server_folder(state)
+        if is_root():
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.postgres = Postgres(folder / "postgres", state / "logs" / "postgres.log")
+        self.rabbitmq = RabbitMQ(folder / "rabbitmq", state / "logs" / "rabbitmq.log")
+        self._services = tuple(services)
+        self._urls: dict[str, str] = {}
+
+    def environment(self) -> dict[str, str]:
+        """The settings by which services find the servers."""
+        urls = {f"HUB_{service.upper()}_DATABASE_URL": url for service, url in self._urls.items()}
+        return {"HUB_BROKER_URL": self.rabbitmq.url} | urls
+
+    def start(self) -> None:
+        """Start both servers and make what databases are missing."""
+        self.start_database()
+        self._urls = {service: self.postgres.add_database(service) for service in self._services}
+        self.start_broker()
+
+    def stop(self) -> None:
+        """End both servers; the data stays."""
+        self.rabbitmq.stop()
+        self.postgres.stop()
+
+    def start_broker(self) -> None:
+        """Start RabbitMQ again, on the same port and data."""
+        self.rabbitmq.start()
+
+    def kill_broker(self) -> None:
+        """Crash RabbitMQ (SIGKILL)."""
+        self.rabbitmq.kill()
+
+    def start_database(self) -> None:
+        """Start PostgreSQL again, on the same port and data."""
+        self.postgres.start()
+
+    def kill_database(self) -> None:
+        """Crash PostgreSQL (SIGKILL)."""
+        self.postgres.kill()
+
+
+@contextmanager
+def stack(state: Path, *, services: Sequence[str]) -> Iterator[Stack]:
+    """Run the servers of a state folder; call it from a thread that outlives them (the main one).
+
+    Raises:
+        CannotStart: the machine lacks something; nothing is left running.
+    """
+    (state / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    require_disk(state)
+    servers = Stack(state, services)
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.stop()
+
+
+def reset(state: Path) -> None:
+    """Drop a stopped hub's data for good."""
+    shutil.rmtree(server_folder(state), ignore_errors=True)
+    shutil.rmtree(state, ignore_errors=True)
