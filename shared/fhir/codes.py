@@ -4,6 +4,7 @@ Sources: FHIR R4 terminology; HL7 AI Transparency on FHIR (AIAST); DICOM-in-FHIR
 """
 
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 from shared.events import Lane
 
@@ -51,3 +52,8 @@ def study_uid(resource: dict[str, Any]) -> str | None:
         if identifier.get("system") == STUDY_SYSTEM:
             return str(identifier.get("value", "")).removeprefix("urn:oid:") or None
     return None
+
+
+def correlation_of(uid: str) -> str:
+    """The one correlation id of a study's case: made of its UID, so that pixels and announcement agree in any order."""
+    return str(uuid5(NAMESPACE_OID, uid))
