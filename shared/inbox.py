@@ -1,0 +1,36 @@
+"""Idempotent consumer: the broker delivers at least once, the inbox makes it once.
+
+Source: https://microservices.io/patterns/communication-style/idempotent-consumer.html
+"""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import Column, CursorResult, DateTime, Index, MetaData, Table, Text, delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+KEPT = timedelta(days=30)
+"""How long an id is known: longer than any copy of its message can still be on its way."""
+
+INBOX = Table(
+    "inbox",
+    MetaData(),
+    Column("message_id", Text, primary_key=True),
+    Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+CLAIMED = Index("inbox_claimed", INBOX.c.claimed_at)
+
+
+def claim(session: Session, message_id: str) -> bool:
+    """Whether this transaction is the one that acts on the message; False when another has committed it.
+
+    Two deliveries at the same time: the second waits for the first to commit or roll back.
+    """
+    row = insert(INBOX).values(message_id=message_id).on_conflict_do_nothing()
+    return cast("CursorResult[Any]", session.execute(row)).rowcount == 1
+
+
+def purge(session: Session) -> None:
+    """Forget ids that are older than any message that can still come."""
+    session.execute(delete(INBOX).where(INBOX.c.claimed_at < func.now() - KEPT))

@@ -1,0 +1,1 @@
+"""The plumbing's tables, in every service's database."""

@@ -1,0 +1,87 @@
+"""Exchanges, queues and bindings of the whole hub, made from `shared.events` and declared by every relay.
+
+Sources: https://www.rabbitmq.com/docs/quorum-queues, https://www.rabbitmq.com/docs/ae
+"""
+
+from typing import Any
+
+from kombu import Connection, Exchange, Queue, binding
+
+from shared.events import (
+    DEAD_LETTERS_EXCHANGE,
+    EVENTS_EXCHANGE,
+    SUBSCRIPTIONS,
+    UNROUTED,
+    Event,
+    Lane,
+    dead_letters_of,
+    queue_of,
+    routing_key,
+)
+
+DELIVERY_LIMIT = 20
+"""Deliveries of one message before the broker gives it up: the default of RabbitMQ 4."""
+
+EVENTS = Exchange(EVENTS_EXCHANGE, "topic", durable=True, arguments={"alternate-exchange": UNROUTED})
+UNROUTED_EXCHANGE = Exchange(UNROUTED, "fanout", durable=True)
+DEAD_LETTERS = Exchange(DEAD_LETTERS_EXCHANGE, "direct", durable=True)
+
+FIRST_WITH_A_DEFAULT_LIMIT = 4
+"""From this RabbitMQ on a quorum queue has a delivery limit unless it is told not to."""
+
+
+def work_queue(service: str, lane: Lane) -> Queue:
+    """The queue of a service for a lane; what it gives up goes to the service's dead letters, at least once."""
+    heard = SUBSCRIPTIONS[service]
+    keys = [f"#.{lane}"] if heard == frozenset(Event) else [routing_key(event, lane) for event in sorted(heard)]
+    return Queue(
+        queue_of(service, lane),
+        bindings=[binding(EVENTS, routing_key=key) for key in keys],
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": DEAD_LETTERS_EXCHANGE,
+            "x-dead-letter-routing-key": service,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
+
+
+def work_queues(service: str) -> list[Queue]:
+    """A service's queues, one a lane."""
+    return [work_queue(service, lane) for lane in Lane]
+
+
+def declare(url: str) -> None:
+    """Declare everything that any service needs, so that no event is published past a queue that is yet to come.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker cannot be reached.
+    """
+    with Connection(url, connect_timeout=5) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        channel = connection.default_channel
+        endless = _no_limit(str(connection.connection.server_properties.get("version", "")))
+        for exchange in (UNROUTED_EXCHANGE, DEAD_LETTERS, EVENTS):
+            exchange(channel).declare()
+        Queue(UNROUTED, UNROUTED_EXCHANGE, queue_arguments=endless, durable=True)(channel).declare()
+        for service in sorted(SUBSCRIPTIONS):
+            letters = Queue(dead_letters_of(service), DEAD_LETTERS, service, queue_arguments=endless, durable=True)
+            letters(channel).declare()
+            for queue in work_queues(service):
+                _declare_work(queue(channel))
+
+
+def _declare_work(queue: Queue) -> None:
+    queue.queue_declare()
+    for bound in queue.bindings:
+        queue.bind_to(EVENTS_EXCHANGE, routing_key=bound.routing_key)
+
+
+def _no_limit(version: str) -> dict[str, Any]:
+    """Peeking at a limited queue of dead letters destroys them; older brokers have no limit and refuse a -1."""
+    major = int(version.partition(".")[0] or 0)
+    unlimited = {"x-delivery-limit": -1} if major >= FIRST_WITH_A_DEFAULT_LIMIT else {}
+    return {"x-queue-type": "quorum", **unlimited}
