@@ -70,10 +70,16 @@ def run(command: Sequence[str], *, log: Path, environment: Mapping[str, str], fo
 def stop(child: Child, number: signal.Signals = signal.SIGTERM, *, patience_s: float = PATIENCE_S) -> None:
     """Ask a child to end, wait, and kill what is left of its session."""
     if child.poll() is None:
-        child.send_signal(number)
+        ask(child, number)
         with suppress(subprocess.TimeoutExpired):
             child.wait(patience_s)
     kill(child)
+
+
+def ask(child: Child, number: signal.Signals) -> None:
+    """Signal a child that may have ended meanwhile."""
+    with suppress(ProcessLookupError):
+        child.send_signal(number)
 
 
 def kill(child: Child) -> None:

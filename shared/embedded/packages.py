@@ -14,34 +14,41 @@ import structlog
 from shared.embedded.machine import CannotStart, cache_folder, require_disk
 
 PACKAGES = ("rabbitmq-server", "nginx")
+NGINX = "usr/sbin/nginx"
+RABBITMQ = "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"
 ELSEWHERE = "Install RabbitMQ and nginx, or set HUB_BROKER_URL and run `make up`."
 DOWNLOAD_WITHIN_S = 300
 
 
-def unpacked() -> Path:
-    """The folder below which `usr/lib/rabbitmq` and `usr/sbin/nginx` lie.
+def root_of(program: str) -> Path:
+    """The folder below which a program (a path, perhaps a pattern) lies: `/`, or where packages are unpacked.
 
     The first call of a user downloads them (some 20 packages, 35 MB); later ones find them.
 
     Raises:
         CannotStart: no apt here, or no network.
     """
-    if _complete(Path("/")):
+    if _has(Path("/"), program):
         return Path("/")
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / "servers"
     with (cache / "servers.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second hub waits for the first one's download
-        if not _complete(folder):
+        if not _has(folder, program):
             require_disk(cache)
             structlog.get_logger().info("server_download_started", folder=str(folder))
             _download(folder)
     return folder
 
 
-def _complete(root: Path) -> bool:
-    return (root / "usr/sbin/nginx").exists() and any((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
+def libraries(root: Path) -> str:
+    """What LD_LIBRARY_PATH has to say for a program below this root."""
+    return "" if root == Path("/") else os.pathsep.join(str(path) for path in (root / "usr/lib").glob("*-linux-gnu"))
+
+
+def _has(root: Path, program: str) -> bool:
+    return any(root.glob(program))
 
 
 def _download(folder: Path) -> None:

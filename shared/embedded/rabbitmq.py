@@ -39,7 +39,7 @@ class RabbitMQ:
 
     def start(self) -> None:
         """Run epmd (which would otherwise detach) and the broker; wait until a client gets in."""
-        root = packages.unpacked()
+        root = packages.root_of(packages.RABBITMQ)
         environment = self._environment(root)
         if self._epmd is None or self._epmd.poll() is not None:
             self._epmd = children.spawn(
@@ -49,7 +49,7 @@ class RabbitMQ:
                 folder=self.folder,
                 as_server=True,
             )
-        server = next((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
+        server = next(root.glob(packages.RABBITMQ))
         self._broker = children.spawn(
             [str(server)], log=self.log, environment=environment, folder=self.folder, as_server=True
         )
@@ -82,11 +82,10 @@ class RabbitMQ:
         )
         empty = private_file(folder / "environment.conf", "")
         plugins = private_file(folder / "enabled_plugins", PLUGINS)
-        home = next((root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
-        libraries = [str(path) for path in (root / "usr/lib").glob("*-linux-gnu")]
+        home = next(root.glob(packages.RABBITMQ)).parents[1]
         return {
             "PATH": os.pathsep.join([str(root / "usr/lib/erlang/bin"), *self._epmd_folder(root), os.defpath]),
-            "LD_LIBRARY_PATH": os.pathsep.join([] if root == Path("/") else libraries),
+            "LD_LIBRARY_PATH": packages.libraries(root),
             "LC_ALL": "C.UTF-8",
             "HOME": str(folder),
             "RUNNING_UNDER_SYSTEMD": "true",  # the script replaces itself by the broker: our child
