@@ -38,6 +38,7 @@ def work_queue(service: str, lane: Lane) -> Queue:
         queue_of(service, lane),
         bindings=[binding(EVENTS, routing_key=key) for key in keys],
         durable=True,
+        no_declare=True,  # Celery would bind it to an exchange of its own; `declare` is the only place
         queue_arguments={
             "x-queue-type": "quorum",
             "x-delivery-limit": DELIVERY_LIMIT,
@@ -62,16 +63,21 @@ def declare(url: str) -> None:
     """
     with Connection(url, connect_timeout=5) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0)
-        channel = connection.default_channel
-        endless = _no_limit(str(connection.connection.server_properties.get("version", "")))
-        for exchange in (UNROUTED_EXCHANGE, DEAD_LETTERS, EVENTS):
-            exchange(channel).declare()
-        Queue(UNROUTED, UNROUTED_EXCHANGE, queue_arguments=endless, durable=True)(channel).declare()
-        for service in sorted(SUBSCRIPTIONS):
-            letters = Queue(dead_letters_of(service), DEAD_LETTERS, service, queue_arguments=endless, durable=True)
-            letters(channel).declare()
-            for queue in work_queues(service):
-                _declare_work(queue(channel))
+        declare_on(connection)
+
+
+def declare_on(connection: Connection) -> None:
+    """The same on a connection that is open; what is there already stays as it is."""
+    channel = connection.default_channel
+    endless = _no_limit(str(connection.connection.server_properties.get("version", "")))
+    for exchange in (UNROUTED_EXCHANGE, DEAD_LETTERS, EVENTS):
+        exchange(channel).declare()
+    Queue(UNROUTED, UNROUTED_EXCHANGE, queue_arguments=endless, durable=True)(channel).declare()
+    for service in sorted(SUBSCRIPTIONS):
+        letters = Queue(dead_letters_of(service), DEAD_LETTERS, service, queue_arguments=endless, durable=True)
+        letters(channel).declare()
+        for queue in work_queues(service):
+            _declare_work(queue(channel))
 
 
 def _declare_work(queue: Queue) -> None:

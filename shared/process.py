@@ -1,0 +1,52 @@
+"""What a process without HTTP of its own shows the operator: `/metrics` on a port, and a heartbeat file.
+
+Liveness is the age of the file, so it depends on neither broker nor database.
+"""
+
+import socket
+from functools import cache
+from pathlib import Path
+
+from prometheus_client import start_http_server
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared import settings, telemetry
+
+BEAT_SECONDS = 5.0
+"""How often a healthy process touches its file; a probe allows several times that."""
+
+
+class ProcessSettings(BaseSettings):
+    """Where a process shows itself; nothing is shown where nothing is set."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", frozen=True, extra="ignore")
+
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    heartbeat_file: Path | None = None
+
+
+@cache
+def process_settings() -> ProcessSettings:
+    """Read the environment once."""
+    return settings.read(ProcessSettings)
+
+
+@cache
+def serve_metrics() -> socket.socket | None:
+    """Answer `/metrics` in a thread; once a process.
+
+    Returns:
+        The listening socket, for children to close; None when no port is set.
+    """
+    told = process_settings()
+    if told.metrics_port is None:
+        return None
+    server, _ = start_http_server(told.metrics_port, told.metrics_host, telemetry.registry())
+    return server.socket
+
+
+def beat() -> None:
+    """Say that this process is alive."""
+    if (file := process_settings().heartbeat_file) is not None:
+        file.touch()
