@@ -55,6 +55,6 @@ def processes(file: Path = FILE) -> tuple[Process, ...]:
     )
 
 
-def stores(table: tuple[Process, ...]) -> tuple[str, ...]:
+def stores() -> tuple[str, ...]:
     """The services that keep a database, in the order of the table."""
-    return tuple(dict.fromkeys(need for process in table for need in process.needs))
+    return tuple(dict.fromkeys(need for process in processes() for need in process.needs))

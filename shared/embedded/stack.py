@@ -1,9 +1,10 @@
 """The servers that a hub stands on, as one context: PostgreSQL and RabbitMQ, private to a state folder."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from shared.embedded.machine import is_root, require_disk, server_folder
 from shared.embedded.postgres import Postgres
@@ -11,27 +12,36 @@ from shared.embedded.rabbitmq import RabbitMQ
 
 
 class Stack:
-    """A running PostgreSQL with a database for each service, and a running RabbitMQ."""
+    """A running PostgreSQL with a database for each service, and a running RabbitMQ.
 
-    def __init__(self, state: Path, services: Sequence[str]) -> None:
+    Args:
+        given: settings that name servers which already run; those are used, not started.
+    """
+
+    def __init__(self, state: Path, services: Sequence[str], given: Mapping[str, str]) -> None:
         folder = server_folder(state)
         if is_root():
             folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.postgres = Postgres(folder / "postgres", state / "logs" / "postgres.log")
         self.rabbitmq = RabbitMQ(folder / "rabbitmq", state / "logs" / "rabbitmq.log")
-        self._services = tuple(services)
-        self._urls: dict[str, str] = {}
+        self._missing = {name: service for service in services if (name := variable(service)) not in given}
+        self._starts_broker = "HUB_BROKER_URL" not in given
+        self._environment = {
+            name: given[name] for name in ("HUB_BROKER_URL", *map(variable, services)) if name in given
+        }
 
     def environment(self) -> dict[str, str]:
         """The settings by which services find the servers."""
-        urls = {f"HUB_{service.upper()}_DATABASE_URL": url for service, url in self._urls.items()}
-        return {"HUB_BROKER_URL": self.rabbitmq.url} | urls
+        return dict(self._environment)
 
     def start(self) -> None:
-        """Start both servers and make what databases are missing."""
-        self.start_database()
-        self._urls = {service: self.postgres.add_database(service) for service in self._services}
-        self.start_broker()
+        """Start what is not given and make what databases are missing."""
+        if self._missing:
+            self.start_database()
+            self._environment |= {name: self.postgres.add_database(of) for name, of in self._missing.items()}
+        if self._starts_broker:
+            self.start_broker()
+            self._environment["HUB_BROKER_URL"] = self.rabbitmq.url
 
     def stop(self) -> None:
         """End both servers; the data stays."""
@@ -55,8 +65,13 @@ class Stack:
         self.postgres.kill()
 
 
+def variable(service: str) -> str:
+    """The setting that names a service's database."""
+    return f"HUB_{service.upper()}_DATABASE_URL"
+
+
 @contextmanager
-def stack(state: Path, *, services: Sequence[str]) -> Iterator[Stack]:
+def stack(state: Path, *, services: Sequence[str], given: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
     """Run the servers of a state folder; call it from a thread that outlives them (the main one).
 
     Raises:
@@ -64,7 +79,7 @@ def stack(state: Path, *, services: Sequence[str]) -> Iterator[Stack]:
     """
     (state / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     require_disk(state)
-    servers = Stack(state, services)
+    servers = Stack(state, services, given)
     try:
         servers.start()
         yield servers

@@ -1,0 +1,81 @@
+"""What tests stand on: a private PostgreSQL and RabbitMQ, and on demand the whole hub; both started once a run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from shared import embedded, security
+from shared.embedded import Hub, Stack
+from shared.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def settings_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
+    """The settings that every service needs, with a key pair made for this run."""
+    folder = tmp_path_factory.mktemp("keys")
+    private, public = security.make_key()
+    (folder / "session.key").write_bytes(private)
+    (folder / "session.pub").write_bytes(public)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_PUBLIC_URL", "http://127.0.0.1:8080")
+        patch.setenv("HUB_SESSION_PUBLIC_KEY_FILE", str(folder / "session.pub"))
+        patch.setenv("HUB_GATEWAY_SESSION_KEY_FILE", str(folder / "session.key"))
+        patch.setenv("HUB_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def hub_stack(tmp_path_factory: pytest.TempPathFactory, settings_environment: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """A running PostgreSQL and RabbitMQ; the environment names them to the code under test."""
+    state = tmp_path_factory.mktemp("stack")
+    try:
+        with embedded.stack(state, services=embedded.stores()) as running:
+            for name, value in running.environment().items():
+                settings_environment.setenv(name, value)
+            yield running
+    finally:
+        embedded.reset(state)
+
+
+@pytest.fixture(scope="session")
+def _migrated() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def database(hub_stack: Stack, _migrated: set[str]) -> Callable[[str], str]:
+    """Call it with a service's name: its database, migrated and empty, and the address of it."""
+
+    def prepare(service: str) -> str:
+        url = hub_stack.environment()[f"HUB_{service.upper()}_DATABASE_URL"]
+        if service not in _migrated:
+            migrate(service)
+            _migrated.add(service)
+        _empty(url)
+        return url
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """The whole hub: the processes of `deploy/processes.yaml` on servers of their own."""
+    state: Path = tmp_path_factory.mktemp("hub")
+    try:
+        with embedded.run_hub(state) as running:
+            yield running
+    finally:
+        embedded.reset(state)
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        rows = connection.execute(
+            "select tablename from pg_tables where schemaname = 'public' and tablename not like 'alembic%'"
+        ).fetchall()
+        tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
+        if rows:
+            connection.execute(sql.SQL("truncate {} restart identity cascade").format(tables))
