@@ -79,7 +79,7 @@ def create_app(door: Door, routers: Sequence[APIRouter], *, ready: Sequence[Call
     )
     for router in routers:
         app.include_router(router)
-    app.include_router(_operations(door.service, [partial(migrate.check, door.service), *ready]))
+    app.include_router(_operations(door.service, [partial(_current, door.service), *ready]))
     app.add_exception_handler(HubError, partial(_told, door))
     app.add_exception_handler(RequestValidationError, partial(_told, door))
     app.add_exception_handler(HTTPException, partial(_told, door))
@@ -128,6 +128,12 @@ def _operations(service: str, checks: Sequence[Callable[[], None]]) -> APIRouter
         return Response(generate_latest(telemetry.registry()), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _current(service: str) -> None:
+    """Not ready while the database is older than this code needs; a newer one is no reason to stop serving."""
+    if not migrate.is_current(service):
+        raise Unavailable(f"The database of {service} is older than the code", fix=f"Run `hub migrate {service}`.")
 
 
 def _told(door: Door, request: Request, error: Exception) -> Response:
