@@ -1,0 +1,1 @@
+"""A simulated hospital: synthetic patients, orders and radiographs, through public doors only."""

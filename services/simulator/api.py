@@ -1,0 +1,184 @@
+"""The hospital's FHIR server: takes signed reports by conditional update, and can be told to misbehave.
+
+Source: http://hl7.org/fhir/R4/http.html#cond-update
+"""
+
+import time
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
+
+from services.simulator.mood import Control, Mood
+from services.simulator.reports import Received, Reports
+from services.simulator.settings import settings
+from shared import telemetry
+from shared.errors import Forbidden, HubError, InvalidResource, NotFound, Unavailable
+from shared.fhir import outcome
+from shared.settings import LOOPBACK
+from shared.telemetry import log
+
+FHIR_JSON: Final = "application/fhir+json"
+ARRIVALS: Final = Counter("simulator_reports_received", "Reports that the hospital's server met", ["answer"])
+
+router = APIRouter()
+
+
+def app() -> FastAPI:
+    """The hospital's process."""
+    telemetry.configure("simulator", "api")
+    return hospital(Reports(settings().journal), Control())
+
+
+def hospital(reports: Reports, control: Control) -> FastAPI:
+    """The application around its two memories."""
+    made = FastAPI(title="St Luke (simulated)", docs_url=None, redoc_url=None, openapi_url=None)
+    made.state.reports, made.state.control = reports, control
+    made.include_router(router)
+    made.add_exception_handler(HubError, _told)
+    return made
+
+
+def _reports(request: Request) -> Reports:
+    found: Reports = request.app.state.reports
+    return found
+
+
+def _control(request: Request) -> Control:
+    found: Control = request.app.state.control
+    return found
+
+
+def _at_the_machine(request: Request) -> Control:
+    """The control door is for whoever sits at this machine."""
+    if request.client is None or request.client.host not in LOOPBACK:
+        raise Forbidden("The control door opens from this machine only")
+    return _control(request)
+
+
+Stored = Annotated[Reports, Depends(_reports)]
+Identified = Annotated[str, Query(alias="identifier", pattern=r"^[^|]*\|.+$")]
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        resource = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        raise InvalidResource("The body is not JSON") from None
+    if not isinstance(resource, dict) or resource.get("resourceType") != "DiagnosticReport":
+        raise InvalidResource("This door takes a DiagnosticReport", expression="DiagnosticReport")
+    return resource
+
+
+@router.put("/fhir/DiagnosticReport")
+def take(
+    key: Identified,
+    resource: Annotated[dict[str, Any], Depends(_body)],
+    reports: Stored,
+    control: Annotated[Control, Depends(_control)],
+) -> Response:
+    """Take a report; 201 the first time, 200 after."""
+    mood = control.use()
+    ARRIVALS.labels(mood.behaviour).inc()
+    log.info("report_met", behaviour=mood.behaviour)
+    if mood.behaviour == "dead":
+        raise Unavailable("The hospital's server is down for now")
+    if mood.behaviour == "slow":
+        time.sleep(mood.seconds)
+    kept = reports.take(key, resource)
+    if mood.behaviour == "cut":
+        # The answer promises more than it holds, so the server closes the connection: the sender cannot know.
+        return Response(b"{", status_code=201, headers={"Content-Length": "1000"}, media_type=FHIR_JSON)
+    return _answer(kept, 201 if kept.version == 1 else 200)
+
+
+@router.get("/fhir/DiagnosticReport")
+def search(reports: Stored, key: Annotated[str | None, Query(alias="identifier")] = None) -> Response:
+    """The current version of one report, or of all."""
+    newest = {one.key: one for one in reports.all() if key is None or one.key == key}
+    return _bundle("searchset", list(newest.values()))
+
+
+@router.get("/fhir/DiagnosticReport/{number}/_history")
+def history(number: str, reports: Stored) -> Response:
+    """Every version that came, the newest first."""
+    return _bundle("history", reports.by_id(number)[::-1])
+
+
+@router.get("/fhir/DiagnosticReport/{number}")
+def read(number: str, reports: Stored) -> Response:
+    """The current version."""
+    versions = reports.by_id(number)
+    if not versions:
+        raise NotFound("There is no such report here")
+    return _answer(versions[-1], 200)
+
+
+@router.get("/fhir/metadata")
+def metadata() -> Response:
+    """What this server says of itself."""
+    report = {"type": "DiagnosticReport", "conditionalUpdate": True}
+    return _json(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": "2026-11-01",
+            "kind": "instance",
+            "fhirVersion": "4.0.1",
+            "format": ["json"],
+            "rest": [{"mode": "server", "resource": [report]}],
+        },
+        200,
+    )
+
+
+@router.get("/control")
+def shown(control: Annotated[Control, Depends(_at_the_machine)]) -> Mood:
+    """The present mood."""
+    return control.show()
+
+
+@router.put("/control")
+def told(mood: Mood, control: Annotated[Control, Depends(_at_the_machine)]) -> Mood:
+    """Behave so from now on."""
+    control.set(mood)
+    return mood
+
+
+@router.get("/control/received")
+def received(reports: Stored, _: Annotated[Control, Depends(_at_the_machine)]) -> list[dict[str, Any]]:
+    """Every arrival with its key, version, time and digest, but no contents."""
+    return [{name: value for name, value in vars(one).items() if name != "resource"} for one in reports.all()]
+
+
+@router.get("/healthz")
+@router.get("/readyz")
+def healthy() -> dict[str, str]:
+    """The process stands, and stands on nothing else."""
+    return {"status": "ok", "service": "simulator"}
+
+
+@router.get("/metrics")
+def metrics() -> Response:
+    """What operators see."""
+    return Response(generate_latest(telemetry.registry()), media_type=CONTENT_TYPE_LATEST)
+
+
+def _answer(kept: Received, status: int) -> Response:
+    headers = {"ETag": f'W/"{kept.version}"', "Location": f"/fhir/DiagnosticReport/{kept.id}/_history/{kept.version}"}
+    return _json(kept.resource, status, headers)
+
+
+def _bundle(kind: str, found: list[Received]) -> Response:
+    entries = [{"resource": one.resource} for one in found]
+    return _json({"resourceType": "Bundle", "type": kind, "total": len(entries), "entry": entries}, 200)
+
+
+def _json(content: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), status_code=status, headers=headers, media_type=FHIR_JSON)
+
+
+def _told(_: Request, error: Exception) -> Response:
+    known = error if isinstance(error, HubError) else HubError("The hospital's server failed")
+    return _json(outcome.from_error(known), known.status)
