@@ -152,6 +152,30 @@ def mark_refused(session: Session, errors: dict[int, str]) -> None:
         session.execute(update(OUTBOX).where(OUTBOX.c.id == number).values(error=error, due_at=later))
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What waits in the outbox: rows by why, and the age of the oldest that is due."""
+
+    due: int
+    delayed: int
+    refused: int
+    oldest_seconds: float
+
+
+def backlog(session: Session) -> Backlog:
+    """What waits, for the operator."""
+    is_due = OUTBOX.c.due_at <= func.now()
+    age = func.extract("epoch", func.now() - func.min(OUTBOX.c.due_at))
+    query = select(
+        func.count().filter(is_due),
+        func.count().filter(~is_due, OUTBOX.c.error.is_(None)),
+        func.count().filter(OUTBOX.c.error.is_not(None)),
+        func.greatest(func.coalesce(age, 0), 0),
+    ).where(OUTBOX.c.published_at.is_(None))
+    due, delayed, refused, oldest = session.execute(query).one()
+    return Backlog(due, delayed, refused, float(oldest))
+
+
 def purge(session: Session) -> None:
     """Forget what was published longer ago than `KEPT`."""
     session.execute(delete(OUTBOX).where(OUTBOX.c.published_at < func.now() - KEPT))
