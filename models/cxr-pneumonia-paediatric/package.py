@@ -1,0 +1,101 @@
+"""Make the released package of `weights.pt`: calibration, operating point, guard, self-check, metadata.
+
+Run after `train.py`; uses the training and validation parts only:
+    python models/cxr-pneumonia-paediatric/package.py --data FOLDER
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import dataset
+import numpy as np
+import torch
+from augment import vary
+from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf  # type: ignore[import-untyped]
+from torch import Tensor
+from train import ARCHITECTURE, HERE, SIZE, Part, load, platt
+
+from services.imaging.inference.network import ChestNet, Reading
+from services.imaging.inference.package import known_picture
+from services.imaging.inference.preparation import prepare, standardise
+
+SENSITIVITY = 0.95
+"""Least sensitivity on the validation part at the operating point."""
+FAMILIAR = 0.99
+"""Share of the validation part that the guard must accept."""
+
+
+def readings(network: ChestNet, standardised: Tensor) -> Reading:
+    """The network's readings of pictures (n, 1, size, size)."""
+    with torch.inference_mode():
+        parts = [network(batch) for batch in torch.split(standardised, 128)]
+    return Reading(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def operating_point(probability: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """The highest threshold, in steps of 0.001, that keeps the wanted sensitivity."""
+    steps = np.arange(1, 1000) / 1000
+    kept = [t for t in steps if (probability[labels == 1] >= t).mean() >= SENSITIVITY]
+    return float(max(kept))
+
+
+def fit_guard(network: ChestNet, trains: Part, checks: Reading) -> float:
+    """Set the guard's buffers from the training part as it is and varied; return the limit."""
+    random = torch.Generator().manual_seed(0)
+    plain = readings(network, standardise(trains.pictures)).features
+    varied = torch.cat([readings(network, vary(batch, random)).features for batch in torch.split(trains.pictures, 128)])
+    features, labels = torch.cat([plain, varied]), trains.labels.repeat(2)
+    means = torch.stack([features[labels == value].mean(dim=0) for value in (0, 1)])
+    centred = (features - means[labels.long()]).double().numpy()
+    network.guard_means.copy_(means)
+    network.guard_precision.copy_(torch.from_numpy(LedoitWolf(assume_centered=True).fit(centred).precision_))
+    return round(float(network.distance(checks.features).quantile(FAMILIAR)), 3)
+
+
+def main() -> None:
+    """Write `weights.pt` with its guard, and `metadata.json`."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path)
+    training, validation = dataset.split(dataset.read(dataset.folder(options.parse_args().data), "train"))
+    trains, checked = load(training), load(validation)
+    network = ChestNet(**ARCHITECTURE)  # type: ignore[arg-type]
+    network.load_state_dict(torch.load(HERE / "weights.pt", weights_only=True))
+    network.eval()
+    checks = readings(network, standardise(checked.pictures))
+    calibration = platt(checks.logit, checked.labels)
+    probability = torch.sigmoid(calibration["slope"] * checks.logit.double() + calibration["intercept"]).numpy()
+    limit = fit_guard(network, trains, checks)
+    torch.save(network.state_dict(), HERE / "weights.pt")
+
+    declared: dict[str, Any] = json.loads((HERE / "declared.json").read_text(encoding="utf-8"))
+    rows, columns = 200, 240
+    with torch.inference_mode():
+        known = float(network(prepare(known_picture(rows, columns), SIZE)).logit[0])
+    evidence = checks.evidence[checked.labels == 1]
+    metadata = declared | {
+        "architecture": {"network": "ChestNet", **ARCHITECTURE},
+        "input": declared["input"] | {"size": SIZE},
+        "output": {
+            "calibration": calibration,
+            "threshold": operating_point(probability, validation.labels),
+            "threshold_rule": f"highest threshold with a sensitivity of at least {SENSITIVITY} on the validation part",
+        },
+        "guard": {"limit": limit, "rule": f"{FAMILIAR} quantile of the distance on the validation part"},
+        "explanation": declared["explanation"] | {"full": round(float(evidence.quantile(0.95)), 3)},
+        "self_check": {"rows": rows, "columns": columns, "logit": round(known, 6)},
+        "weights": {
+            "file": "weights.pt",
+            "sha256": hashlib.sha256((HERE / "weights.pt").read_bytes()).hexdigest(),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        },
+    }
+    (HERE / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps({key: metadata[key] for key in ("output", "guard", "explanation", "self_check", "weights")}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Train ChestNet on the official training list and keep the weights the validation part prefers.
+
+Run from the repository root:
+    python models/cxr-pneumonia-paediatric/train.py --data FOLDER --seeds 1 2 --epochs 18
+
+The test list is not opened here. `package.py` comes next.
+"""
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import dataset
+import torch
+from augment import vary
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from services.imaging.inference.network import ChestNet
+from services.imaging.inference.preparation import shrink, standardise
+
+HERE = Path(__file__).parent
+ARCHITECTURE = {"stem": 16, "blocks": [[32, 2], [32, 1], [64, 2], [64, 1], [128, 2], [128, 1]]}
+SIZE = 160
+BATCH = 64
+PEAK_RATE = 3e-3
+MEMORY = 0.995
+"""Decay of the moving average of the weights, per step: about three epochs."""
+
+
+@dataclass
+class Part:
+    """Pictures shrunk to the input size, values 0..1 and not yet standardised; shape (n, 1, size, size)."""
+
+    pictures: Tensor
+    labels: Tensor
+
+
+def load(pictures: dataset.Pictures) -> Part:
+    """Shrink once; every picture is stretched to its own range first, as `prepare` does."""
+    shrunk = []
+    for start in range(0, len(pictures.labels), 256):
+        values = torch.from_numpy(pictures.pixels[start : start + 256]).float()[:, None]
+        low, high = values.amin(dim=(2, 3), keepdim=True), values.amax(dim=(2, 3), keepdim=True)
+        shrunk.append(shrink((values - low) / (high - low), SIZE))
+    return Part(torch.cat(shrunk), torch.from_numpy(pictures.labels).float())
+
+
+def logits(network: ChestNet, pictures: Tensor) -> Tensor:
+    """Log odds of each picture, shape (n,), in float32 as in service."""
+    network.eval()
+    with torch.inference_mode():
+        return torch.cat([network(standardise(batch)).logit for batch in torch.split(pictures, 128)])
+
+
+def platt(logit: Tensor, labels: Tensor) -> dict[str, float]:
+    """Slope and intercept with the least cross-entropy."""
+    line = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([line], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        found = functional.binary_cross_entropy_with_logits(line[0] * logit.double() + line[1], labels.double())
+        found.backward()  # type: ignore[no-untyped-call]
+        return found
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return {"slope": round(float(line[0]), 4), "intercept": round(float(line[1]), 4)}
+
+
+def learn(trains: Part, checks: Part, seed: int, epochs: int, best: dict[str, float]) -> dict[str, float]:
+    """Train once; write `weights.pt` whenever the calibrated validation loss is below every earlier one."""
+    torch.manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
+    network = ChestNet(**ARCHITECTURE)  # type: ignore[arg-type]
+    average = AveragedModel(
+        network,
+        multi_avg_fn=get_ema_multi_avg_fn(MEMORY),  # type: ignore[no-untyped-call]
+        use_buffers=True,
+    )
+    averaged = cast("ChestNet", average.module)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=0.02)
+    steps = epochs * (len(trains.labels) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2)
+    balance = (trains.labels == 0).sum() / (trains.labels == 1).sum()
+    for epoch in range(1, epochs + 1):
+        network.train()
+        order = torch.randperm(len(trains.labels), generator=random)
+        for chosen in torch.split(order, BATCH)[: len(order) // BATCH]:
+            pictures = vary(trains.pictures[chosen], random)
+            with torch.autocast("cpu", torch.bfloat16):
+                logit = network(pictures).logit
+            soft = trains.labels[chosen] * 0.94 + 0.03
+            loss = functional.binary_cross_entropy_with_logits(logit.float(), soft, pos_weight=balance)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            average.update_parameters(network)
+        said = logits(averaged, checks.pictures)
+        line = platt(said, checks.labels)
+        calibrated = line["slope"] * said + line["intercept"]
+        found = functional.binary_cross_entropy_with_logits(calibrated, checks.labels).item()
+        auc = float(roc_auc_score(checks.labels.numpy(), said.numpy()))
+        print(f"seed {seed} epoch {epoch:2d}  loss {found:.4f}  AUC {auc:.4f}  {line}", flush=True)
+        if found < best["loss"]:
+            best = {"loss": found, "auc": auc, "seed": seed, "epoch": epoch}
+            torch.save(averaged.state_dict(), HERE / "weights.pt")
+    return best
+
+
+def main() -> None:
+    """Train with each seed; say which epoch of which seed the validation part chose."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path)
+    options.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    options.add_argument("--epochs", type=int, default=18)
+    options.add_argument("--threads", type=int, default=2)
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    os.nice(10)
+    began = time.monotonic()
+    training, validation = dataset.split(dataset.read(dataset.folder(chosen.data), "train"))
+    trains, checks = load(training), load(validation)
+    best = {"loss": float("inf")}
+    for seed in chosen.seeds:
+        best = learn(trains, checks, seed, chosen.epochs, best)
+    record = {
+        "seeds": chosen.seeds,
+        "epochs": chosen.epochs,
+        "chosen": best,
+        "rule": "lowest cross-entropy on the validation part after Platt scaling, over all seeds and epochs",
+        "pictures": {"train": len(trains.labels), "validation": len(checks.labels)},
+        "wall": str(timedelta(seconds=round(time.monotonic() - began))),
+        "torch": torch.__version__,
+    }
+    (HERE / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()

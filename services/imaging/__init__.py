@@ -1,0 +1,1 @@
+"""Imaging: owns the pixels; DICOM comes in, findings go out."""

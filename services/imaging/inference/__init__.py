@@ -1,0 +1,1 @@
+"""Inference: what the trained models make of prepared pixels."""
