@@ -1,0 +1,1 @@
+"""The case from order to signed report: worklist, review, signature, delivery, timeline and audit."""

@@ -1,0 +1,50 @@
+"""All SQL of results_sharing: cases, timeline, reviews, reports, audit; functions take a session and speak domain."""
+
+from functools import partial
+
+from services.results_sharing.store.audit import append_audit, audit_links
+from services.results_sharing.store.cases import Keys, bind, load, patients_of, remember, save
+from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
+from services.results_sharing.store.reports import add_report, current_report, reports_of
+from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
+from services.results_sharing.store.sittings import first_look
+from services.results_sharing.store.timeline import Moment, record, timeline_of
+from services.results_sharing.store.views import CaseView, case_view, finished, worklist
+from shared import db
+
+SERVICE = "results_sharing"
+
+transaction = partial(db.transaction, SERVICE)
+"""A session that commits when its block ends."""
+
+__all__ = [
+    "SERVICE",
+    "Agreement",
+    "CaseView",
+    "Keys",
+    "Moment",
+    "Reconciliation",
+    "add_report",
+    "agreement",
+    "agreement_by_week",
+    "append_audit",
+    "audit_links",
+    "bind",
+    "case_view",
+    "current_report",
+    "finished",
+    "first_look",
+    "load",
+    "patients_of",
+    "reconciliation",
+    "record",
+    "remember",
+    "reports_of",
+    "review_of",
+    "save",
+    "save_review",
+    "stuck",
+    "timeline_of",
+    "transaction",
+    "worklist",
+]

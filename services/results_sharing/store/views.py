@@ -1,0 +1,112 @@
+"""What pages show: the worklist and one case, as one reader may see them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.results_sharing.domain.case import Answer, Case, Patient, active_hold
+from services.results_sharing.domain.report import Version
+from services.results_sharing.domain.review import Review, ai_for
+from services.results_sharing.domain.state import State, state
+from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
+from services.results_sharing.store.cases import case_from, load, patients_of
+from services.results_sharing.store.reports import reports_of
+from services.results_sharing.store.reviews import Agreement, agreement, review_of
+from services.results_sharing.store.tables import CASES
+from services.results_sharing.store.timeline import Moment, timeline_of
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A case for one reader.
+
+    Attributes:
+        words, reason: its state as this reader may know it, see `domain.worklist.describe`.
+        review: this reader's, None before the first look.
+        answer: the model's, None until this reader may see it (or there is none).
+        late_answer: a model's answer that came after the signature.
+        site: what readers here made of this model's flags so far; None while the answer is hidden.
+        hold: code of the hold that stands.
+        versions: signed versions, the newest first.
+    """
+
+    case: Case
+    patient: Patient | None
+    state: State
+    words: str
+    reason: str | None
+    review: Review | None
+    answer: Answer | None
+    late_answer: Answer | None
+    site: Agreement | None
+    hold: str | None
+    versions: list[Version]
+    timeline: list[Moment]
+
+
+def worklist(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 500) -> list[Row]:
+    """All studies that wait for a reader, in reading order.
+
+    Args:
+        reader: account name.
+    """
+    query = (
+        select(CASES.c.facts)
+        .where(CASES.c.open, CASES.c.study_uid.is_not(None))
+        .order_by(CASES.c.lane_rank, CASES.c.received_at, CASES.c.id)
+        .limit(limit)
+    )
+    cases = [case_from(facts) for facts in session.execute(query).scalars()]
+    return _rows(session, ordered(cases, targets, now), reader, targets, now)
+
+
+def finished(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 50) -> list[Row]:
+    """Signed cases, the newest first; those whose delivery was given up before all others."""
+    query = (
+        select(CASES.c.facts)
+        .where(CASES.c.signed_at.is_not(None))
+        .order_by((CASES.c.state == State.DEAD_LETTERED).desc(), CASES.c.signed_at.desc())
+        .limit(limit)
+    )
+    cases = [case_from(facts) for facts in session.execute(query).scalars()]
+    return _rows(session, cases, reader, targets, now)
+
+
+def _rows(session: Session, cases: list[Case], reader: str, targets: Targets, now: datetime) -> list[Row]:
+    patients = patients_of(session, cases)
+    return [
+        row(case, patients.get(case.patient_id or ""), review_of(session, case.id, reader), targets, now)
+        for case in cases
+    ]
+
+
+def case_view(session: Session, case_id: str, reader: str) -> CaseView:
+    """One case for one reader.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    case = load(session, case_id)
+    review = review_of(session, case_id, reader)
+    answer = case.answer if case.signed else ai_for(case, review)
+    words, reason = describe(case, review)
+    hold = active_hold(case)
+    site = None
+    if answer and answer.model and answer.model_version and answer.flagged is not None:
+        site = agreement(session, answer.model, answer.model_version, flagged=answer.flagged)
+    return CaseView(
+        case=case,
+        patient=patients_of(session, [case]).get(case.patient_id or ""),
+        state=state(case),
+        words=words,
+        reason=reason,
+        review=review,
+        answer=answer,
+        late_answer=case.late_answer if case.signed else None,
+        site=site,
+        hold=hold.code if hold else None,
+        versions=reports_of(session, case_id),
+        timeline=timeline_of(session, case_id),
+    )
