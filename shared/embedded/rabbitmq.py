@@ -78,6 +78,7 @@ class RabbitMQ:
             "log.console = true\n"
             "log.console.level = warning\n"
             "log.file = false\n"
+            "max_message_size = 16777216\n"  # the default of RabbitMQ 4, so that both refuse the same
             "disk_free_limit.absolute = 200MB\n",
         )
         empty = private_file(folder / "environment.conf", "")
