@@ -1,0 +1,43 @@
+"""`hub keys`: make the key pair with which the gateway signs sessions and system tokens, once."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from shared.security import make_key
+from shared.settings import MissingSettings
+
+PRIVATE, PUBLIC = "HUB_SESSION_KEY_FILE", "HUB_SESSION_PUBLIC_KEY_FILE"
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type private)
+    """Add the command."""
+    parser = commands.add_parser("keys", help="make the keys that are missing; those that are there stay")
+    parser.set_defaults(run=_run)
+
+
+def _run(_: argparse.Namespace) -> int:
+    private, public = _file(PRIVATE), _file(PUBLIC)
+    if private.exists() and public.exists():
+        sys.stdout.write("The keys are there already; nothing was changed.\n")
+        return 0
+    if private.exists():
+        raise MissingSettings(
+            f"{PUBLIC} names no file, but the private key is there.", fix="Put both back, or move both away."
+        )
+    secret, open_ = make_key()
+    for file in (private, public):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(secret)
+    public.write_bytes(open_)
+    sys.stdout.write(f"Made {private} and {public}.\n")
+    return 0
+
+
+def _file(variable: str) -> Path:
+    if not (value := os.environ.get(variable)):
+        raise MissingSettings(f"{variable} is not set", fix="Set it to the file that is to hold the key.")
+    return Path(value)
