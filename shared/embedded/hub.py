@@ -24,7 +24,7 @@ from shared.embedded.machine import (
     server_folder,
 )
 from shared.embedded.nginx import Nginx
-from shared.embedded.processes import Process, processes, stores
+from shared.embedded.processes import Process, commands_before, local_settings, processes, stores
 from shared.embedded.stack import Stack, stack
 from shared.embedded.supervisor import Kept, Supervisor
 from shared.routes import routes
@@ -48,10 +48,11 @@ class Hub:
     def __init__(self, state: Path, public_url: str, environment: Mapping[str, str], servers: Stack) -> None:
         self.state = state
         self.public_url = public_url
-        self.environment = dict(environment)
         self.stack = servers
         self.processes: dict[str, Process] = {process.name: process for process in processes()}
         self.ports = {name: free_port() for name in self.processes}
+        addresses = {name: self.url(name) for name in self.processes}
+        self.environment = local_settings(addresses, state) | dict(environment)
         self._supervisor: Supervisor | None = None
 
     def url(self, name: str) -> str:
@@ -118,13 +119,10 @@ class Hub:
             self._supervisor.close()
 
     def _kept(self, process: Process) -> Kept:
-        addresses = {name.replace("-", "_"): self.url(name) for name in self.processes}
         own = self.state / "run" / process.name
         own.mkdir(parents=True, exist_ok=True)
         folders = {variable: own / variable.lower() for variable in process.folders}
-        defaults = {name: value.format(**addresses) for name, value in process.environment}
         environment = {
-            **defaults,
             **self.environment,
             **{variable: str(folder) for variable, folder in folders.items()},
             "HUB_HEARTBEAT_FILE": str(own / "heartbeat"),
@@ -189,7 +187,7 @@ def run_hub(
 
 def _prepare(hub: Hub) -> None:
     """Keys once, then each database; both leave alone what is already there."""
-    for arguments in (["keys"], *(["migrate", service] for service in stores())):
+    for arguments in (*commands_before(), *(("migrate", service) for service in stores())):
         if hub.run(*arguments) != 0:
             log = hub.log(f"hub-{arguments[0]}")
             raise CannotStart(f"`hub {' '.join(arguments)}` failed: {children.last_lines(log)}", fix=f"Look at {log}.")

@@ -1,9 +1,11 @@
 """The table of `deploy/processes.yaml`: every process of the hub, the command that runs it and where it answers."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Final
 
 import yaml
@@ -22,8 +24,6 @@ class Process:
         ready: path that answers 200 once it can work.
         needs: services whose databases must have migrated.
         folders: variables that each name an empty folder of its own.
-        environment: settings where the embedded default differs from the code's; `{simulator_api}` stands for the
-            address of the process `simulator-api`. What the caller's environment says goes first.
     """
 
     name: str
@@ -33,7 +33,6 @@ class Process:
     ready: str
     needs: tuple[str, ...]
     folders: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...]
 
 
 @cache
@@ -49,10 +48,26 @@ def processes(file: Path = FILE) -> tuple[Process, ...]:
             row["ready"],
             tuple(row.get("needs", ())),
             tuple(row.get("folders", ())),
-            tuple(row.get("environment", {}).items()),
         )
         for name, row in rows.items()
     )
+
+
+def commands_before(file: Path = FILE) -> tuple[tuple[str, ...], ...]:
+    """What `hub` has to do before any process starts, besides the migrations; each leaves alone what is there."""
+    return tuple(tuple(shlex.split(line)) for line in yaml.safe_load(file.read_text())["before"])
+
+
+def local_settings(addresses: Mapping[str, str], state: Path, file: Path = FILE) -> dict[str, str]:
+    """Settings of the embedded default, which what the caller says goes before.
+
+    Args:
+        addresses: of each process; `${simulator_api}` in a value stands for the one of `simulator-api`.
+        state: `${state}` in a value stands for it.
+    """
+    known = {name.replace("-", "_"): url for name, url in addresses.items()} | {"state": str(state)}
+    rows: dict[str, str] = yaml.safe_load(file.read_text())["local_settings"]
+    return {name: Template(value).substitute(known) for name, value in rows.items()}
 
 
 def stores() -> tuple[str, ...]:

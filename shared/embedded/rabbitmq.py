@@ -6,6 +6,7 @@ nothing of a RabbitMQ installed on the machine is read or written.
 
 import os
 import secrets
+import socket
 import time
 from pathlib import Path
 
@@ -114,6 +115,7 @@ class RabbitMQ:
         deadline = time.monotonic() + READY_WITHIN_S
         while child.poll() is None and time.monotonic() < deadline:
             try:
+                socket.create_connection((LOOPBACK, self.port), timeout=1).close()  # pika logs each failure at length
                 pika.BlockingConnection(pika.URLParameters(self.url)).close()
             except (AMQPError, OSError):
                 time.sleep(0.1)
