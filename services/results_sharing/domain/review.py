@@ -98,6 +98,11 @@ def ai_for(case: Case, review: Review | None) -> Answer | None:
     return case.answer
 
 
+def looked(case: Case, review: Review, now: datetime) -> Review:
+    """The reader sees the case: an answer that they may see is seen from now on."""
+    return _revealed(case, review, now) if ai_for(case, review) else review
+
+
 def _revealed(case: Case, review: Review, now: datetime) -> Review:
     return review if review.revealed_at or case.answer is None else replace(review, revealed_at=now)
 

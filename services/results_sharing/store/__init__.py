@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from services.results_sharing.store.audit import append_audit, audit_links
 from services.results_sharing.store.cases import Keys, bind, load, patients_of, remember, save
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
@@ -24,6 +26,7 @@ __all__ = [
     "Keys",
     "Moment",
     "Reconciliation",
+    "Session",
     "add_report",
     "agreement",
     "agreement_by_week",
