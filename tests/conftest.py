@@ -22,7 +22,7 @@ def settings_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[p
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUB_PUBLIC_URL", "http://127.0.0.1:8080")
         patch.setenv("HUB_SESSION_PUBLIC_KEY_FILE", str(folder / "session.pub"))
-        patch.setenv("HUB_SESSION_KEY_FILE", str(folder / "session.key"))
+        patch.setenv("HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE", str(folder / "session.key"))
         patch.setenv("HUB_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         yield patch
 

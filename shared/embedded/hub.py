@@ -167,7 +167,7 @@ def run_hub(
             "PYTHONUNBUFFERED": "1",
             "HUB_STATE_DIR": str(state),
             "HUB_PUBLIC_URL": public_url,
-            "HUB_SESSION_KEY_FILE": str(state / "keys" / "session.key"),
+            "HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE": str(state / "keys" / "session.key"),
             "HUB_SESSION_PUBLIC_KEY_FILE": str(state / "keys" / "session.pub"),
         }
         hub = Hub(state, public_url, settings, servers)
