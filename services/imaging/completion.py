@@ -1,0 +1,46 @@
+"""Whether a study can be read: decided under the lock of its row, and said in the same transaction.
+
+Both doors end here, the announcement's and the pixels', in whichever order they open.
+"""
+
+from datetime import datetime
+from uuid import NAMESPACE_OID, uuid5
+
+from sqlalchemy.orm import Session
+
+from services.imaging import fhir, store
+from services.imaging.domain.study import Await, Complete, Issuers, Limits, State, Study, Wait, decide
+from services.imaging.settings import Settings
+from shared import outbox
+from shared.telemetry import log
+
+
+def advance(session: Session, uid: str, now: datetime, settings: Settings) -> Study:
+    """Take a study's next step.
+
+    Returns:
+        The study as it stood, locked, before the step.
+    """
+    study = store.lock(session, uid, now)
+    issuers = Issuers(settings.issuers, settings.default_issuer)
+    step = decide(study, issuers, Limits(settings.quiet_period, settings.patience), now)
+    match step:
+        case Complete():
+            store.mark(session, uid, State.COMPLETE)
+            outbox.add(session, fhir.study_completed(study, issuers))
+        case Await(reason):
+            store.hold(session, uid, reason)
+            outbox.add(session, fhir.study_held(study, issuers, reason))
+        case Wait(until):
+            _look_again(session, study, issuers, until, now)
+    log.info("study_advanced", step=type(step).__name__.lower(), state=study.state)
+    return study
+
+
+def _look_again(session: Session, study: Study, issuers: Issuers, until: datetime, now: datetime) -> None:
+    """A delay is a row; one that comes no later than needed is enough, and looks further from there."""
+    if study.look_at is not None and now < study.look_at <= until:
+        return
+    store.arm(session, study.uid, until)
+    number = str(uuid5(NAMESPACE_OID, f"{study.uid}|look|{until.isoformat()}"))
+    outbox.add(session, fhir.quiet_period_ended(study, issuers, number), due_at=until)

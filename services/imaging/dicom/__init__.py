@@ -1,0 +1,1 @@
+"""DICOM files: headers, pixels, and the instances that the hub derives."""

@@ -1,0 +1,126 @@
+"""The heat map as a derived DICOM instance of the same study; made again, it is the same instance.
+
+Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images), PS3.5 B.2 (UIDs made of UUIDs).
+"""
+
+from io import BytesIO
+from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+LONGEST_EDGE: Final = 512
+"""Rows or columns of the map; the evidence behind it is far coarser."""
+
+DESCRIPTION: Final = "AI heat map - not for diagnosis"
+FIRST_SERIES: Final = 9000
+"""Series Number of what the hub derives, after the modality's own."""
+
+_COPIED: Final = (
+    "SpecificCharacterSet",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyDescription",
+    "BodyPartExamined",
+    "PatientOrientation",
+    "Laterality",
+    "TimezoneOffsetFromUTC",
+)
+_TYPE_2: Final = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientOrientation",
+    "Laterality",
+)
+
+
+def uid_of(*parts: str) -> str:
+    """The same UID for the same parts, under the root of UUIDs."""
+    return f"2.25.{uuid5(NAMESPACE_OID, '|'.join(parts)).int}"
+
+
+def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> bytes:
+    """A Part 10 file.
+
+    Args:
+        source: header of the picture that was read.
+        heat: shape (rows, columns) of that picture, 0..1.
+    """
+    grey = _shrink(heat)
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    for keyword in _COPIED:
+        if keyword in source:
+            made[keyword] = source[keyword]
+    for keyword in _TYPE_2:
+        if keyword not in made:
+            setattr(made, keyword, None)
+    made.SOPClassUID = SecondaryCaptureImageStorage
+    made.SOPInstanceUID = uid_of(source.SOPInstanceUID, model, version, "heat map")
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.SeriesInstanceUID = uid_of(source.StudyInstanceUID, model, version, "heat maps")
+    made.SeriesNumber = FIRST_SERIES
+    made.InstanceNumber = source.get("InstanceNumber")
+    made.Modality = "OT"
+    made.ConversionType = "SYN"
+    made.SeriesDescription = DESCRIPTION
+    made.ImageType = ["DERIVED", "SECONDARY"]
+    made.Manufacturer = "Consilium"
+    made.ManufacturerModelName = model
+    made.SoftwareVersions = version
+    made.DerivationDescription = f"Evidence of {model} {version}; white raised the answer most"
+    made.ImageComments = "AI overlay - not for diagnosis"
+    made.BurnedInAnnotation = "NO"
+    made.SourceImageSequence = Sequence([_reference(source)])
+    made.SamplesPerPixel = 1
+    made.PhotometricInterpretation = "MONOCHROME2"
+    made.Rows, made.Columns = grey.shape
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit = 7
+    made.PixelRepresentation = 0
+    made.PixelData = grey.tobytes() + b"\0" * (grey.size % 2)
+    return _part10(made)
+
+
+def _reference(source: Dataset) -> Dataset:
+    made = Dataset()
+    made.ReferencedSOPClassUID = source.SOPClassUID
+    made.ReferencedSOPInstanceUID = source.SOPInstanceUID
+    return made
+
+
+def _shrink(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    rows, columns = heat.shape
+    factor = min(1.0, LONGEST_EDGE / max(rows, columns))
+    size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
+    grey = Image.fromarray(np.round(heat.clip(0, 1) * 255).astype(np.uint8))
+    return np.asarray(grey.resize(size, Image.Resampling.BILINEAR))
+
+
+def _part10(made: Any) -> bytes:  # noqa: ANN401 (a Dataset; pydicom is untyped)
+    buffer = BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

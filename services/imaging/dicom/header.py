@@ -1,0 +1,236 @@
+"""DICOM headers as they come, without trust: what the hub keeps of them, and all of them as JSON.
+
+Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON model).
+"""
+
+import logging
+import re
+from functools import cache
+from os import fstat
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from pydicom import config, dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.encaps import parse_fragments
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+
+from services.imaging.domain.instance import Failure, Instance
+from shared.errors import InvalidResource
+
+HEADER: Final = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "StudyDate",
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "ImageType",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+)
+LONGEST: Final = 1024
+"""Bytes of the longest header element that is read at the door; a longer one is damage or an attack."""
+
+SHOWN: Final = 64 * 1024
+"""Bytes of the longest element that /metadata shows."""
+
+TRANSFER_SYNTAXES: Final = frozenset(
+    {
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.51",
+        "1.2.840.10008.1.2.4.57",
+        "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.80",
+        "1.2.840.10008.1.2.4.81",
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.91",
+        "1.2.840.10008.1.2.4.201",
+        "1.2.840.10008.1.2.4.202",
+        "1.2.840.10008.1.2.4.203",
+        "1.2.840.10008.1.2.5",
+    }
+)
+"""Little endian, JPEG, JPEG-LS, JPEG 2000, RLE; not big endian, nor deflated: it can inflate without bound."""
+
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+_UID_LENGTH: Final = 64
+_PIXELS: Final = (0x7FE0, 0x0010)
+_UNDEFINED: Final = 0xFFFFFFFF
+_SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+
+
+class Refused(Exception):
+    """A file cannot be taken in.
+
+    Args:
+        sop_class: as far as it could be read, for the answer to the sender.
+    """
+
+    def __init__(self, reason: Failure, sop_class: str = "", uid: str = "") -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.sop_class = sop_class
+        self.uid = uid
+
+
+class Unreadable(InvalidResource):
+    """There are pixels, and they cannot be decoded."""
+
+
+def parse(path: Path, digest: str, size: int) -> Instance:
+    """Read a header up to its pixels, and look whether the file ends where it says.
+
+    Args:
+        digest: SHA-256 of the file in hex.
+        size: of the file in bytes.
+
+    Raises:
+        Refused: not DICOM, damaged, without its UIDs, or in an encoding that is not read here.
+    """
+    _quiet()
+    try:
+        values, has_pixels = _read(path)
+    except Refused:
+        raise
+    except InvalidDicomError:
+        raise Refused(Failure.NOT_DICOM) from None
+    except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
+        raise Refused(Failure.DAMAGED) from None
+    return _instance(values, digest, size, has_pixels=has_pixels)
+
+
+def to_json(path: Path) -> dict[str, Any]:
+    """A header in the DICOM JSON model, without pixels and without elements too long to show.
+
+    Raises:
+        Unreadable: it was whole when it came, and is not now.
+    """
+    _quiet()
+    try:
+        header = dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
+        for tag, element in list(header.items()):
+            if (getattr(element, "length", 0) or 0) > SHOWN:
+                del header[tag]
+        made: dict[str, Any] = header.to_json_dict(
+            suppress_invalid_tags=True, bulk_data_threshold=LONGEST, bulk_data_element_handler=lambda _: ""
+        )
+    except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
+        raise Unreadable("The header cannot be read") from None
+    return {tag: element for tag, element in made.items() if element.get("BulkDataURI") != ""}
+
+
+def source_header(path: Path) -> Dataset:
+    """The header that a derived picture copies from.
+
+    Raises:
+        Unreadable: it was whole when it came, and is not now.
+    """
+    _quiet()
+    try:
+        return dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
+    except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
+        raise Unreadable("The header cannot be read") from None
+
+
+def _read(path: Path) -> tuple[dict[str, str], bool]:
+    """The values of `HEADER` and the transfer syntax, and whether there are pixels."""
+    syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+    if syntax not in TRANSFER_SYNTAXES:
+        raise Refused(Failure.TRANSFER_SYNTAX)
+    with path.open("rb") as file:
+        header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER), defer_size=LONGEST)
+        values = {keyword: _text(header, keyword) for keyword in HEADER}
+        return {**values, "TransferSyntaxUID": syntax}, _ends_whole(file)
+
+
+@cache
+def _quiet() -> None:
+    """Pydicom's warnings quote values: no patient goes into a log."""
+    config.settings.reading_validation_mode = config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    """A value as plain text, several joined as in the file; empty when there is none."""
+    raw = next((element for tag, element in header.items() if tag == tag_for_keyword(keyword)), None)
+    if raw is None:
+        return ""
+    if (getattr(raw, "length", 0) or 0) > LONGEST:
+        raise Refused(Failure.DAMAGED)
+    value = header[keyword].value
+    parts = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
+    return "\\".join(str(part) for part in parts if part is not None).replace("\0", "").strip()
+
+
+def _ends_whole(file: BinaryIO) -> bool:
+    """Whether there are pixels after the header; all of them, or the file is damaged."""
+    size = fstat(file.fileno()).st_size
+    if file.tell() > size:
+        raise Refused(Failure.DAMAGED)
+    start = file.read(12)
+    if len(start) < 8:  # noqa: PLR2004 (a tag and a length)
+        return False
+    if (int.from_bytes(start[:2], "little"), int.from_bytes(start[2:4], "little")) != _PIXELS:
+        return False
+    if start[4:6].isalpha():
+        length = int.from_bytes(start[8:12], "little")
+    else:
+        length = int.from_bytes(start[4:8], "little")
+        file.seek(-4, 1)
+    if length != _UNDEFINED:
+        if file.tell() + length > size:
+            raise Refused(Failure.DAMAGED)
+        return length > 0
+    fragments, offsets = parse_fragments(file)
+    file.seek(offsets[-1] + 4 if offsets else 0)
+    last = int.from_bytes(file.read(4), "little")
+    file.seek(last, 1)
+    if fragments < 2 or file.read(8) != _SEQUENCE_END:  # noqa: PLR2004 (offset table and a frame)
+        raise Refused(Failure.DAMAGED)
+    return True
+
+
+def _instance(values: dict[str, str], digest: str, size: int, *, has_pixels: bool) -> Instance:
+    uids = [values[name] for name in ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")]
+    if not all(_UID.fullmatch(uid) and len(uid) <= _UID_LENGTH for uid in uids):
+        raise Refused(Failure.INCOMPLETE_HEADER)
+    uid, sop_class, study, series = uids
+    return Instance(
+        uid=uid,
+        series=series,
+        study=study,
+        sop_class=sop_class,
+        transfer_syntax=values["TransferSyntaxUID"],
+        digest=digest,
+        size=size,
+        patient_id=values["PatientID"],
+        issuer=values["IssuerOfPatientID"],
+        modality=values["Modality"].upper(),
+        body_part=values["BodyPartExamined"].upper(),
+        view=values["ViewPosition"].upper(),
+        image_type=values["ImageType"].upper(),
+        number=_number(values["InstanceNumber"], None),
+        rows=_number(values["Rows"], 0) or 0,
+        columns=_number(values["Columns"], 0) or 0,
+        frames=_number(values["NumberOfFrames"], 1) or 1,
+        study_date=values["StudyDate"],
+        birth_date=values["PatientBirthDate"],
+        has_pixels=has_pixels,
+    )
+
+
+def _number(text: str, otherwise: int | None) -> int | None:
+    """A number that fits the database; IS (PS3.5) may be anything in a hostile file."""
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else otherwise

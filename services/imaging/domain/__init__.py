@@ -1,0 +1,1 @@
+"""The rules of imaging, pure: when a study is complete, whose it is, what may be read, what an answer means."""

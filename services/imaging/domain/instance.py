@@ -1,0 +1,63 @@
+"""One DICOM instance as its header describes it, and what becomes of it at the door."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DERIVED: Final = "DERIVED"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What the hub keeps of a header (PS3.3): empty text where the file says nothing.
+
+    Attributes:
+        digest: SHA-256 of the file in hex, which is also where it lies.
+        size: of the file in bytes.
+        view: View Position (0018,5101), such as PA, AP or LL.
+        study_date: YYYYMMDD, as written.
+        birth_date: YYYYMMDD, as written.
+        has_pixels: whether Pixel Data (7FE0,0010) is there.
+        hub_made: whether this hub derived it; such ones are never counted and never read.
+    """
+
+    uid: str
+    series: str
+    study: str
+    sop_class: str
+    transfer_syntax: str
+    digest: str
+    size: int
+    patient_id: str
+    issuer: str
+    modality: str
+    body_part: str
+    view: str
+    image_type: str
+    number: int | None
+    rows: int
+    columns: int
+    frames: int
+    study_date: str
+    birth_date: str
+    has_pixels: bool
+    hub_made: bool = False
+
+
+class Failure(StrEnum):
+    """Why a file was not taken in; it waits in quarantine under this reason."""
+
+    NOT_DICOM = "not-dicom"
+    DAMAGED = "damaged"
+    INCOMPLETE_HEADER = "incomplete-header"
+    TRANSFER_SYNTAX = "transfer-syntax"
+    OTHER_STUDY = "other-study"
+    CONFLICT = "conflict"
+
+
+class Stored(StrEnum):
+    """How a file was taken in; all three are a success to the sender."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    OURS = "ours"

@@ -1,0 +1,30 @@
+"""Between FHIR and imaging's own words."""
+
+from services.imaging.fhir.answers import analysis_completed, analysis_refused
+from services.imaging.fhir.studies import (
+    announcement,
+    birth_date,
+    body_parts,
+    imaging_study,
+    instances_stored,
+    order_keys,
+    quiet_period_ended,
+    study_completed,
+    study_held,
+    study_uid,
+)
+
+__all__ = [
+    "analysis_completed",
+    "analysis_refused",
+    "announcement",
+    "birth_date",
+    "body_parts",
+    "imaging_study",
+    "instances_stored",
+    "order_keys",
+    "quiet_period_ended",
+    "study_completed",
+    "study_held",
+    "study_uid",
+]

@@ -1,0 +1,207 @@
+"""Between FHIR and imaging's own words: what the hospital announces, and what imaging says of studies.
+
+Sources: http://hl7.org/fhir/R4/imagingstudy.html, http://hl7.org/fhir/R4/servicerequest.html
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+
+from services.imaging.domain.instance import Instance
+from services.imaging.domain.study import Announcement, Hold, Issuers, Person, Study
+from shared.errors import InvalidResource
+from shared.events import Event
+from shared.fhir import codes
+from shared.fhir.message import Message
+
+HOLD_SYSTEM: Final = f"{codes.BASE}/CodeSystem/hold-reason"
+CHEST: Final = frozenset({"51185008", "43799004"})
+"""SNOMED CT: thoracic structure, thoracic cavity structure."""
+
+_HELD: Final = {
+    Hold.WRONG_PATIENT: "The pictures and the announcement name different patients",
+    Hold.INCOMPLETE: "Fewer pictures came than were announced",
+    Hold.UNANNOUNCED: "Pictures came, and nobody announced them",
+    Hold.NO_IMAGES: "A study was announced, and no picture came",
+}
+
+
+def study_uid(message: Message) -> str:
+    """The study that a message is about.
+
+    Raises:
+        InvalidResource: it names none.
+    """
+    uid = codes.study_uid(message.resource("ImagingStudy"))
+    if uid is None:
+        raise InvalidResource(
+            "The ImagingStudy has no Study Instance UID",
+            expression="ImagingStudy.identifier",
+            fix=f"Add an identifier of system {codes.STUDY_SYSTEM}.",
+        )
+    return uid
+
+
+def announcement(message: Message) -> Announcement:
+    """What the hospital says about a study.
+
+    Raises:
+        InvalidResource: no UID, or a patient without an identifier.
+    """
+    study, patient = message.resource("ImagingStudy"), message.resource("Patient")
+    persons = frozenset(
+        Person(identifier.get("system"), str(identifier.get("value", "")))
+        for identifier in patient.get("identifier") or []
+    )
+    if not persons:
+        raise InvalidResource("The Patient has no identifier", expression="Patient.identifier", fix="Add the MRN.")
+    keys = [
+        *_keys(study.get("basedOn") or []),
+        *(k for o in message.resources("ServiceRequest") for k in order_keys(o)),
+    ]
+    return Announcement(
+        uid=study_uid(message),
+        lane=message.lane,
+        version=_version(study),
+        expected=study.get("numberOfInstances"),
+        persons=persons,
+        orders=tuple(dict.fromkeys(keys)),
+        study=study,
+        patient=patient,
+    )
+
+
+def order_keys(order: dict[str, Any]) -> list[str]:
+    """By what an order is known: its hub id, and each of its identifiers."""
+    return [f"urn:uuid:{order.get('id')}", *(_key(identifier) for identifier in order.get("identifier") or [])]
+
+
+def birth_date(patient: dict[str, Any]) -> date | None:
+    """A full birth date; a year or a month alone is none."""
+    try:
+        return date.fromisoformat(str(patient.get("birthDate", "")))
+    except ValueError:
+        return None
+
+
+def body_parts(study: dict[str, Any]) -> list[str]:
+    """The body parts of an announced study in DICOM's words (PS3.16 annex L); only the chest is known here."""
+    sites = [series.get("bodySite") or {} for series in study.get("series") or []]
+    return ["CHEST" for site in sites if site.get("system") == codes.SNOMED and site.get("code") in CHEST]
+
+
+def imaging_study(study: Study, issuers: Issuers, instances: Sequence[Instance] = ()) -> dict[str, Any]:
+    """The ImagingStudy as imaging knows it: what was announced, with what is really there.
+
+    Args:
+        instances: those to be named one by one.
+    """
+    given = study.announcement
+    made: dict[str, Any] = {
+        "resourceType": "ImagingStudy",
+        "id": str(given.study.get("id")) if given and given.study.get("id") else codes.correlation_of(study.uid),
+        "identifier": [codes.study_identifier(study.uid)],
+        "status": "available",
+        "subject": {"display": "not announced"},
+    }
+    if given:
+        kept = ("identifier", "subject", "basedOn", "started", "modality", "description")
+        made |= {name: given.study[name] for name in kept if name in given.study}
+    elif study.pictured:
+        person = issuers.person(*min(study.pictured))
+        if person.system:
+            made["subject"] = {"identifier": {"system": person.system, "value": person.value}}
+    made["numberOfInstances"] = study.present
+    if instances:
+        made["series"] = _series(instances)
+        made["numberOfSeries"] = len(made["series"])
+    return made
+
+
+def instances_stored(study: Study, issuers: Issuers, instances: Sequence[Instance]) -> Message:
+    """Pixels were taken in."""
+    summary = imaging_study(study, issuers, instances)
+    for series in summary.get("series", []):
+        series.pop("instance")
+    summary["numberOfInstances"] = study.present
+    return _about(study, Event.INSTANCES_STORED, summary)
+
+
+def study_completed(study: Study, issuers: Issuers) -> Message:
+    """Everything is there, and it is the right patient's."""
+    return _about(study, Event.STUDY_COMPLETED, imaging_study(study, issuers))
+
+
+def study_held(study: Study, issuers: Issuers, reason: Hold) -> Message:
+    """A human has to look."""
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [
+            {
+                "severity": "error",
+                "code": "business-rule",
+                "details": {"coding": [{"system": HOLD_SYSTEM, "code": str(reason)}], "text": _HELD[reason]},
+            }
+        ],
+    }
+    return _about(study, Event.STUDY_HELD, imaging_study(study, issuers), outcome)
+
+
+def quiet_period_ended(study: Study, issuers: Issuers, number: str) -> Message:
+    """Time to look whether a study is complete.
+
+    Args:
+        number: id of the message, the same whenever the same look is asked for.
+    """
+    return Message.build(
+        Event.QUIET_PERIOD_ENDED,
+        study.lane,
+        codes.correlation_of(study.uid),
+        [imaging_study(study, issuers)],
+        id=number,
+    )
+
+
+def _about(study: Study, event: Event, *focus: dict[str, Any]) -> Message:
+    return Message.build(event, study.lane, codes.correlation_of(study.uid), list(focus))
+
+
+def _series(instances: Iterable[Instance]) -> list[dict[str, Any]]:
+    groups: dict[str, list[Instance]] = defaultdict(list)
+    for instance in instances:
+        groups[instance.series].append(instance)
+    return [
+        {
+            "uid": uid,
+            "modality": {"system": codes.DICOM, "code": group[0].modality or "OT"},
+            "numberOfInstances": len(group),
+            "instance": [
+                {
+                    "uid": instance.uid,
+                    "sopClass": {"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{instance.sop_class}"},
+                }
+                for instance in group
+            ],
+        }
+        for uid, group in groups.items()
+    ]
+
+
+def _keys(references: Iterable[dict[str, Any]]) -> list[str]:
+    keys = []
+    for reference in references:
+        if reference.get("reference"):
+            keys.append(str(reference["reference"]))
+        if reference.get("identifier"):
+            keys.append(_key(reference["identifier"]))
+    return keys
+
+
+def _key(identifier: dict[str, Any]) -> str:
+    return f"{identifier.get('system', '')}|{identifier.get('value', '')}"
+
+
+def _version(study: dict[str, Any]) -> int:
+    text = str(study.get("meta", {}).get("versionId", ""))
+    return int(text) if text.isdecimal() else 0

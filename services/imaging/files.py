@@ -1,0 +1,173 @@
+"""The content store: a file lies under its own SHA-256, whole and on disk before anybody says that it is there.
+
+`<store>/<first two hex digits>/<digest>.dcm`; what was not taken in lies in `<store>/quarantine/`, what is on its way
+in `<store>/spool/`. A file that no row names is harmless: the sender was told no and sends it again.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from shared.errors import Unavailable
+
+CHUNK = 1 << 20
+QUARANTINE = "quarantine"
+SPOOL = "spool"
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A whole file on its way in.
+
+    Attributes:
+        digest: SHA-256 in hex.
+    """
+
+    path: Path
+    digest: str
+    size: int
+
+
+class Spool:
+    """One file being received; it is gone when the block ends, unless it was kept.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self.path = store / SPOOL / str(uuid4())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("xb")
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._digest.update(data)
+        self._size += len(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def finish(self) -> Spooled:
+        """The file is whole: let the disk have it."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise _no_room(error) from None
+        return Spooled(self.path, self._digest.hexdigest(), self._size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            pass  # a full disk: what could not be written is thrown away below
+        finally:
+            self.path.unlink(missing_ok=True)
+
+
+def path_of(store: Path, digest: str) -> Path:
+    """Where the file of a digest lies."""
+    return store / digest[:2] / f"{digest}.dcm"
+
+
+def keep(store: Path, spooled: Spooled) -> None:
+    """Move a whole file to where its digest says; the same content twice is one file.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    _move(spooled.path, path_of(store, spooled.digest))
+
+
+def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
+    """Put a file aside: the spooled one at `path`, or the one that was kept under its digest.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    _move(path or path_of(store, digest), store / QUARANTINE / f"{digest}.dcm")
+
+
+def write(store: Path, content: bytes) -> Spooled:
+    """Keep a file that the hub made.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    with Spool(store) as spool:
+        spool.write(content)
+        spooled = spool.finish()
+        keep(store, spooled)
+    return spooled
+
+
+def read(store: Path, digest: str) -> Iterator[bytes]:
+    """The bytes of a kept file, a piece at a time."""
+    with path_of(store, digest).open("rb") as file:
+        while piece := file.read(CHUNK):
+            yield piece
+
+
+def find(store: Path, digest: str) -> Path:
+    """Where the file of a digest lies.
+
+    Raises:
+        Unavailable: it is not there, as when the volume is away.
+    """
+    path = path_of(store, digest)
+    if not path.is_file():
+        raise Unavailable("A stored file is not there", fix="Look whether HUB_IMAGING_STORE_DIR is mounted.")
+    return path
+
+
+def check_writable(store: Path) -> None:
+    """Whether files can be taken in.
+
+    Raises:
+        Unavailable: they cannot.
+    """
+    with Spool(store) as probe:
+        probe.write(b"ready")
+        probe.finish()
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        for folder in (target.parent, target.parent.parent):
+            _sync_folder(folder)
+    except OSError as error:
+        raise _no_room(error) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is on disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _no_room(error: OSError) -> Unavailable:
+    number = os.strerror(error.errno) if error.errno else type(error).__name__
+    return Unavailable(f"Pixels cannot be stored now: {number}", fix="Make room in HUB_IMAGING_STORE_DIR; send again.")

@@ -1,0 +1,43 @@
+"""What the imaging service must be told to start."""
+
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from shared.settings import ServiceSettings, read
+
+MODEL_DIR = Path(__file__).parents[2] / "models" / "cxr-pneumonia-paediatric"
+
+
+def _named(name: str) -> str:
+    return f"HUB_IMAGING_{name}"
+
+
+class Settings(ServiceSettings):
+    """Durations are seconds or ISO 8601 (`PT30S`).
+
+    Attributes:
+        store_dir: where pixels lie; every process of the service sees the same folder.
+        issuers: Issuer of Patient ID → FHIR identifier system, as JSON.
+        default_issuer: the issuer meant by files that name none.
+        quiet_period: without a further instance, after which a study of unannounced size counts as complete.
+        patience: for everything that belongs to a study, before it awaits a human.
+        threads: of the network in each worker child.
+    """
+
+    store_dir: Annotated[Path, Field(validation_alias=_named("STORE_DIR"))]
+    issuers: Annotated[dict[str, str], Field(validation_alias=_named("ISSUERS"))]
+    default_issuer: Annotated[str | None, Field(validation_alias=_named("DEFAULT_ISSUER"))] = None
+    model_dir: Annotated[Path, Field(validation_alias=_named("MODEL_DIR"))] = MODEL_DIR
+    quiet_period: Annotated[timedelta, Field(validation_alias=_named("QUIET_PERIOD"))] = timedelta(seconds=30)
+    patience: Annotated[timedelta, Field(validation_alias=_named("PATIENCE"))] = timedelta(hours=24)
+    threads: Annotated[PositiveInt, Field(validation_alias=_named("THREADS"))] = 1
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment once."""
+    return read(Settings)

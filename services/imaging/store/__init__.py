@@ -1,0 +1,29 @@
+"""All SQL of imaging; functions take a session first, and nobody but `transaction` commits."""
+
+from functools import partial
+
+from services.imaging.store.analyses import Answer, count_studies, save_answer
+from services.imaging.store.instances import add, begin_sitting, find_instance, list_instances, quarantine
+from services.imaging.store.studies import announce, arm, find, hold, lock, mark, revoke
+from shared import db
+
+transaction = partial(db.transaction, "imaging")
+
+__all__ = [
+    "Answer",
+    "add",
+    "announce",
+    "arm",
+    "begin_sitting",
+    "count_studies",
+    "find",
+    "find_instance",
+    "hold",
+    "list_instances",
+    "lock",
+    "mark",
+    "quarantine",
+    "revoke",
+    "save_answer",
+    "transaction",
+]

@@ -1,0 +1,66 @@
+"""Instances, what was refused, and who has looked."""
+
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.imaging.domain.instance import Failure, Instance, Stored
+from services.imaging.store.tables import INSTANCE, QUARANTINE, SITTING, STUDY
+from shared.errors import NotFound
+
+LISTED = 10_000
+"""Instances of one study that are listed at most; the largest CT has some thousands."""
+
+_COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance)]
+
+
+def add(session: Session, instance: Instance, now: datetime) -> Stored | Failure:
+    """Record an instance of a locked study, or say what is known of its UID already."""
+    row = insert(INSTANCE).values(**vars(instance)).on_conflict_do_nothing().returning(INSTANCE.c.uid)
+    if session.execute(row).one_or_none():
+        if not instance.hub_made:
+            arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=now)
+            session.execute(arrived)
+        return Stored.NEW
+    query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)
+    digest, hub_made = session.execute(query).one()
+    if hub_made:
+        return Stored.OURS
+    return Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
+
+
+def list_instances(session: Session, study: str, series: str | None = None) -> list[Instance]:
+    """The instances of a study, or of one of its series, in the order in which they are shown."""
+    query = select(*_COLUMNS).where(INSTANCE.c.study == study)
+    if series:
+        query = query.where(INSTANCE.c.series == series)
+    query = query.order_by(INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.uid).limit(LISTED)
+    return [Instance(*row) for row in session.execute(query)]
+
+
+def find_instance(session: Session, study: str, series: str, uid: str) -> Instance:
+    """One instance.
+
+    Raises:
+        NotFound: there is none of these three UIDs.
+    """
+    query = select(*_COLUMNS).where(INSTANCE.c.study == study, INSTANCE.c.series == series, INSTANCE.c.uid == uid)
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such instance")
+    return Instance(*row)
+
+
+def quarantine(session: Session, digest: str, size: int, reason: Failure) -> None:
+    """Remember a file that was not taken in."""
+    row = insert(QUARANTINE).values(digest=digest, size=size, reason=str(reason))
+    session.execute(row.on_conflict_do_nothing(constraint="quarantine_once"))
+
+
+def begin_sitting(session: Session, sitting: str, thing: str) -> bool:
+    """Whether this is the first time that a sign-in touches a thing."""
+    row = insert(SITTING).values(session=sitting, thing=thing).on_conflict_do_nothing().returning(SITTING.c.thing)
+    return session.execute(row).one_or_none() is not None

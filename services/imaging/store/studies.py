@@ -1,0 +1,143 @@
+"""Studies: locked before anything is decided about them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.imaging.domain.study import Announcement, Hold, Person, State, Study
+from services.imaging.store.tables import INSTANCE, REVOKED_ORDER, STUDY
+from shared.errors import NotFound
+from shared.events import Lane
+
+PERSONS_NAMED = 5
+"""More different patients in one study than this tell nothing new."""
+
+
+def lock(session: Session, uid: str, now: datetime, orders: Sequence[str] = ()) -> Study:
+    """A study, made when it is new, that no other transaction can decide about until this one ends.
+
+    Args:
+        orders: what an announcement says it is based on; locked first, as `revoke` does.
+    """
+    _one_at_a_time(session, orders)
+    session.execute(insert(STUDY).values(uid=uid, first_seen_at=now).on_conflict_do_nothing())
+    return _study(session, session.execute(select(STUDY).where(STUDY.c.uid == uid).with_for_update()).one())
+
+
+def find(session: Session, uid: str) -> Study:
+    """A study, not locked.
+
+    Raises:
+        NotFound: the hub knows none of this UID.
+    """
+    row = session.execute(select(STUDY).where(STUDY.c.uid == uid)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such study", fix="Send it first.")
+    return _study(session, row)
+
+
+def announce(session: Session, announcement: Announcement) -> bool:
+    """Keep what the hospital says about a locked study; False when it said something newer before."""
+    known = session.execute(select(STUDY.c.version).where(STUDY.c.uid == announcement.uid)).scalar_one()
+    if known is not None and known > announcement.version:
+        return False
+    session.execute(
+        update(STUDY)
+        .where(STUDY.c.uid == announcement.uid)
+        .values(
+            lane=str(announcement.lane),
+            version=announcement.version,
+            expected=announcement.expected,
+            orders=list(announcement.orders),
+            announced_study=announcement.study,
+            announced_patient=announcement.patient,
+        )
+    )
+    revoked = select(REVOKED_ORDER.c.key).where(REVOKED_ORDER.c.key.in_(announcement.orders)).limit(1)
+    if session.execute(revoked).one_or_none():
+        _revoke_studies(session, announcement.orders)
+    return True
+
+
+def revoke(session: Session, orders: Sequence[str]) -> list[str]:
+    """Nothing based on these orders will be read, whether it is here already or still to come.
+
+    Returns:
+        The studies that this stops.
+    """
+    _one_at_a_time(session, orders)
+    rows = [{"key": key} for key in orders]
+    session.execute(insert(REVOKED_ORDER).values(rows).on_conflict_do_nothing())
+    return _revoke_studies(session, orders)
+
+
+def mark(session: Session, uid: str, state: State) -> None:
+    """Set where a locked study stands."""
+    session.execute(update(STUDY).where(STUDY.c.uid == uid).values(state=str(state), hold=None))
+
+
+def hold(session: Session, uid: str, reason: Hold) -> None:
+    """Let a locked study await a human."""
+    session.execute(update(STUDY).where(STUDY.c.uid == uid).values(state=str(State.HELD), hold=str(reason)))
+
+
+def arm(session: Session, uid: str, look_at: datetime) -> None:
+    """Remember when somebody looks at a locked study again."""
+    session.execute(update(STUDY).where(STUDY.c.uid == uid).values(look_at=look_at))
+
+
+def _revoke_studies(session: Session, orders: Sequence[str]) -> list[str]:
+    open_states = [str(State.RECEIVING), str(State.HELD), str(State.COMPLETE)]
+    stopped = (
+        update(STUDY)
+        .where(STUDY.c.orders.overlap(list(orders)), STUDY.c.state.in_(open_states))
+        .values(state=str(State.REVOKED), hold=None)
+        .returning(STUDY.c.uid)
+    )
+    return list(session.execute(stopped).scalars())
+
+
+def _one_at_a_time(session: Session, orders: Sequence[str]) -> None:
+    """An announcement and a revocation of the same order must see each other, whichever commits first."""
+    for key in sorted(orders):
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+def _study(session: Session, row: Row[Any]) -> Study:
+    own = (INSTANCE.c.study == row.uid, INSTANCE.c.hub_made.is_(False))
+    present = session.execute(select(func.count()).select_from(INSTANCE).where(*own)).scalar_one()
+    named = select(INSTANCE.c.patient_id, INSTANCE.c.issuer).where(*own).distinct().limit(PERSONS_NAMED)
+    return Study(
+        uid=row.uid,
+        state=State(row.state),
+        hold=Hold(row.hold) if row.hold else None,
+        lane=Lane(row.lane),
+        announcement=_announcement(row),
+        first_seen_at=row.first_seen_at,
+        last_instance_at=row.last_instance_at,
+        look_at=row.look_at,
+        present=present,
+        pictured=frozenset((patient_id, issuer) for patient_id, issuer in session.execute(named)),
+    )
+
+
+def _announcement(row: Row[Any]) -> Announcement | None:
+    if row.announced_study is None:
+        return None
+    return Announcement(
+        uid=row.uid,
+        lane=Lane(row.lane),
+        version=row.version,
+        expected=row.expected,
+        persons=frozenset(
+            Person(identifier.get("system"), identifier.get("value", ""))
+            for identifier in row.announced_patient.get("identifier", [])
+        ),
+        orders=tuple(row.orders),
+        study=row.announced_study,
+        patient=row.announced_patient,
+    )

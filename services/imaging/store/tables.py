@@ -1,0 +1,97 @@
+"""The tables of imaging."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+METADATA = MetaData()
+
+STUDY = Table(
+    "study",
+    METADATA,
+    Column("uid", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default="receiving"),
+    Column("hold", Text),
+    Column("lane", Text, nullable=False, server_default="routine"),
+    Column("version", Integer),
+    Column("expected", Integer),
+    Column("orders", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("announced_study", JSONB),
+    Column("announced_patient", JSONB),
+    Column("first_seen_at", DateTime(timezone=True), nullable=False),
+    Column("last_instance_at", DateTime(timezone=True)),
+    Column("look_at", DateTime(timezone=True)),
+)
+BY_ORDER = Index("study_orders", STUDY.c.orders, postgresql_using="gin")
+BY_STATE = Index("study_state", STUDY.c.state)
+
+INSTANCE = Table(
+    "instance",
+    METADATA,
+    Column("uid", Text, primary_key=True),
+    Column("series", Text, nullable=False),
+    Column("study", Text, ForeignKey(STUDY.c.uid), nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("sop_class", "transfer_syntax", "digest")),
+    Column("size", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("patient_id", "issuer", "modality", "body_part", "view")),
+    Column("image_type", Text, nullable=False),
+    Column("number", Integer),
+    *(Column(name, Integer, nullable=False) for name in ("rows", "columns", "frames")),
+    *(Column(name, Text, nullable=False) for name in ("study_date", "birth_date")),
+    Column("has_pixels", Boolean, nullable=False),
+    Column("hub_made", Boolean, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+BY_STUDY = Index("instance_study", INSTANCE.c.study, INSTANCE.c.series)
+
+ANALYSIS = Table(
+    "analysis",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("study", Text, ForeignKey(STUDY.c.uid), nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("model", "version", "digest", "outcome")),
+    *(Column(name, Text) for name in ("instance", "heat_map")),
+    *(Column(name, Float) for name in ("probability", "threshold")),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("study", "model", "version", name="analysis_once"),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("digest", "reason", name="quarantine_once"),
+)
+
+REVOKED_ORDER = Table(
+    "revoked_order",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+SITTING = Table(
+    "sitting",
+    METADATA,
+    Column("session", Text, primary_key=True),
+    Column("thing", Text, primary_key=True),
+    Column("began_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
