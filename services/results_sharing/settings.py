@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
     ehr_token: SecretStr | None = Field(default=None, validation_alias=_named("EHR_TOKEN"))
     """Bearer token for it, where it asks for one."""
     audit_key_file: Path = Field(validation_alias=_named("AUDIT_KEY_FILE"))
-    """PEM of the P-256 key that signs the audit; `hub audit key` makes it."""
+    """PEM of the P-256 key that signs the audit; `hub keys` makes it."""
     answer_within: timedelta = Field(default=timedelta(minutes=5), validation_alias=_named("ANSWER_WITHIN"))
     """Without a model's answer for this long a study is *not analysed (no answer)*."""
     target_stat: timedelta = Field(default=timedelta(hours=1), validation_alias=_named("TARGET_STAT"))

@@ -164,6 +164,7 @@ class Case:
     """One order and its study.
 
     Attributes:
+        patient_at: when the hospital said whose it is.
         ordered_at, heard_at: when the order, the study was first heard of (source time).
         lane_seen: most urgent lane among the study's messages; stands until the order is known.
         announced, stored: the study as the hospital, as imaging describes it.
@@ -179,6 +180,7 @@ class Case:
     study_uid: str | None = None
     keys: frozenset[str] = frozenset()
     patient_id: str | None = None
+    patient_at: datetime | None = None
     order: Order | None = None
     ordered_at: datetime | None = None
     revoked_at: datetime | None = None

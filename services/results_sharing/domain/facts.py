@@ -122,12 +122,19 @@ def take(case: Case, fact: Fact) -> Case:  # noqa: PLR0911 (one return a fact)
             return case if case.signed else replace(case, overdue=True)
 
 
+def with_patient(case: Case, patient_id: str, at: datetime) -> Case:
+    """The case as the hospital last said whose it is."""
+    if case.patient_id and case.patient_at and (case.patient_at, case.patient_id) >= (at, patient_id):
+        return case
+    return replace(case, patient_id=patient_id, patient_at=at)
+
+
 def merge(case: Case, half: Case) -> Case:
     """Put what a half-case knew into the case that it turned out to be; the half had no study and so no review."""
+    owned = with_patient(case, half.patient_id, half.patient_at) if half.patient_id and half.patient_at else case
     return replace(
-        case,
+        owned,
         keys=case.keys | half.keys,
-        patient_id=case.patient_id or half.patient_id,
         order=later(case.order, half.order),
         ordered_at=_first(case.ordered_at, half.ordered_at),
         revoked_at=_first(case.revoked_at, half.revoked_at),

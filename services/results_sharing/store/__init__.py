@@ -4,7 +4,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from services.results_sharing.store.audit import append_audit, audit_links
+from services.results_sharing.store.audit import append_audit, audit_links, has_audit_hash
 from services.results_sharing.store.cases import Keys, bind, load, patients_of, remember, save
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
 from services.results_sharing.store.reports import add_report, current_report, reports_of
@@ -37,6 +37,7 @@ __all__ = [
     "current_report",
     "finished",
     "first_look",
+    "has_audit_hash",
     "load",
     "patients_of",
     "reconciliation",

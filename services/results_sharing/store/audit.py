@@ -35,3 +35,8 @@ def audit_links(session: Session) -> Iterator[Link]:
     )
     for row in rows:
         yield Link(row.number, row.event, row.hash, row.signature)
+
+
+def has_audit_hash(session: Session, hashed: str) -> bool:
+    """Whether a hash noted earlier is still one of the chain's."""
+    return session.execute(select(AUDIT.c.number).where(AUDIT.c.hash == hashed).limit(1)).first() is not None
