@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment without a hub."""
-    for name in ("HUB_PUBLIC_URL", "HUB_BROKER_URL", keys.PRIVATE, keys.PUBLIC, keys.AUDIT):
+    for name in ("HUB_PUBLIC_URL", "HUB_BROKER_URL", keys.PRIVATE, keys.PUBLIC):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(running.STATE_VARIABLE, str(tmp_path / "state"))
     return tmp_path
@@ -56,13 +56,6 @@ def test_a_missing_setting_is_one_sentence_and_a_fix(capsys: pytest.CaptureFixtu
         "HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE is not set",
         "Fix: Set it to the file that is to hold the key.",
     ]
-
-
-@pytest.mark.usefixtures("key_files")
-def test_the_audits_key_is_made_where_it_is_named(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(keys.AUDIT, str(nowhere / "audit.key"))
-    assert cli.main(["keys"]) == 0
-    assert stat.S_IMODE((nowhere / "audit.key").stat().st_mode) == 0o600
 
 
 @pytest.mark.usefixtures("nowhere")
