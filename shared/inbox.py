@@ -4,9 +4,8 @@ Source: https://microservices.io/patterns/communication-style/idempotent-consume
 """
 
 from datetime import timedelta
-from typing import Any, cast
 
-from sqlalchemy import Column, CursorResult, DateTime, Index, MetaData, Table, Text, delete, func
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,8 +26,8 @@ def claim(session: Session, message_id: str) -> bool:
 
     Two deliveries at the same time: the second waits for the first to commit or roll back.
     """
-    row = insert(INBOX).values(message_id=message_id).on_conflict_do_nothing()
-    return cast("CursorResult[Any]", session.execute(row)).rowcount == 1
+    row = insert(INBOX).values(message_id=message_id).on_conflict_do_nothing().returning(INBOX.c.message_id)
+    return session.execute(row).scalar_one_or_none() is not None
 
 
 def purge(session: Session) -> None:

@@ -137,7 +137,9 @@ def mark_published(session: Session, ids: Collection[int]) -> None:
     """The broker has these rows, on disk."""
     if ids:
         session.execute(
-            update(OUTBOX).where(OUTBOX.c.id == func.any(list(ids))).values(published_at=func.now(), error=None)
+            update(OUTBOX)
+            .where(OUTBOX.c.id == func.any(list(ids)))
+            .values(published_at=func.clock_timestamp(), error=None)
         )
 
 
