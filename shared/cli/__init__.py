@@ -6,6 +6,7 @@ Every error is one sentence and a fix: exit 1 when something is not well, 2 when
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -46,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     for register in (up.register, _register_migrate, keys.register, doctor.register, letters.register):
         register(commands)
     for point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda point: point.name):
-        point.load()(commands)
+        with suppress(ModuleNotFoundError):  # an image holds the libraries of its own service only
+            point.load()(commands)
     return parser
 
 
