@@ -137,6 +137,18 @@ def load(session: Session, case_id: str, *, lock: bool = False) -> Case:
     return case_from(facts)
 
 
+def case_of_study(session: Session, study_uid: str) -> Case:
+    """The case of a study, by its Study Instance UID.
+
+    Raises:
+        NotFound: no event has named this study yet.
+    """
+    found = _find(session, Keys(study_uid=study_uid))
+    if not found:
+        raise NotFound("No case of this study is known")
+    return found[0]
+
+
 def save(session: Session, case: Case, now: datetime) -> None:
     """Write a case that this transaction has locked."""
     session.execute(update(CASES).where(CASES.c.id == case.id).values(**_columns(case, now)))
