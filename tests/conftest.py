@@ -1,13 +1,23 @@
 """What tests stand on: a private PostgreSQL and RabbitMQ, and on demand the whole hub; both started once a run."""
 
+import itertools
+import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from services.simulator.demo.people import People, people
+from services.simulator.domain import Examination, First, Picture, Priority, examination
+from services.simulator.hospital import Hospital
 from shared import embedded, security
+from shared.cli.running import remembered
 from shared.embedded import Hub, Stack
 from shared.migrate import migrate
 
@@ -65,10 +75,54 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The whole hub: the processes of `deploy/processes.yaml` on servers of their own."""
     state: Path = tmp_path_factory.mktemp("hub")
     try:
-        with embedded.run_hub(state) as running:
+        with embedded.run_hub(state) as running, remembered(running):
             yield running
     finally:
         embedded.reset(state)
+
+
+@pytest.fixture(scope="session")
+def cast(hub: Hub) -> People:
+    """Who takes part: a radiologist, a synthetic one, and the hospital's system."""
+    return people(hub.state, hub.environment)
+
+
+@pytest.fixture
+def hospital(hub: Hub, cast: People) -> Iterator[Hospital]:
+    """A hospital that is connected to the hub."""
+    with Hospital(hub.public_url, cast.token) as connected:
+        yield connected
+
+
+_SEED = secrets.randbelow(10**6)
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def new_study() -> Callable[[Picture, Priority, First], Examination]:
+    """Call it for an examination of a patient who never came before."""
+
+    def make(picture: Picture, priority: Priority, first: First) -> Examination:
+        return examination(_SEED, next(_NUMBERS), datetime.now(UTC), picture, priority, first)
+
+    return make
+
+
+@pytest.fixture
+def command(hub: Hub) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Call it with the words of a `hub` command: it runs beside the hub, and its output comes back."""
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "shared.cli", *words],
+            env={**os.environ, **hub.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
 
 
 def _empty(url: str) -> None:

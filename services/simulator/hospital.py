@@ -95,6 +95,11 @@ class Hospital:
         """Any door of the hub, as this system sees it."""
         return self._http.get(path)
 
+    def write(self, method: str, path: str, resource: dict[str, object]) -> httpx.Response:
+        """Any resource to any door, whatever comes of it."""
+        content = {"Content-Type": "application/fhir+json"}
+        return self._http.request(method, path, content=orjson.dumps(resource), headers=content)
+
     def _send(self, path: str, body: bytes, headers: dict[str, str]) -> None:
         deadline = time.monotonic() + self._patience.total_seconds()
         while True:

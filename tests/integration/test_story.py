@@ -1,0 +1,132 @@
+"""One study from the hospital's door to the signed report and back, on the real thing."""
+
+import json
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import httpx
+import pytest
+
+from services.simulator.demo.forms import Browser
+from services.simulator.demo.people import People
+from services.simulator.demo.reader import Reader
+from services.simulator.demo.steps import Progress, Step
+from services.simulator.demo.story import BEFORE_A_HUMAN
+from services.simulator.demo.watch import follow, send
+from services.simulator.domain import MRN_SYSTEM, Examination
+from services.simulator.hospital import Hospital
+from shared.embedded import Hub
+from shared.fhir import codes
+
+NewStudy = Callable[..., Examination]
+Command = Callable[..., "CompletedProcess[str]"]
+
+
+def arrived(hospital: Hospital, examination: Examination) -> Progress:
+    """A study that was sent and can be reviewed."""
+    case = Progress(examination)
+    send(hospital, examination)
+    assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
+    return case
+
+
+def signed(hub: Hub, cast: People, hospital: Hospital, case: Progress) -> Progress:
+    """A case whose report the synthetic reader signed and the hospital acknowledged."""
+    with Browser(hub.public_url) as browser:
+        Reader(browser, cast.synthetic).sign(case)
+    assert follow(hospital, [case], Step, lambda *_: None), case.at
+    return case
+
+
+def received(hub: Hub, case: Progress) -> list[dict[str, object]]:
+    """Every arrival of a case's report at the hospital."""
+    arrivals = httpx.get(f"{hub.url('simulator-api')}/control/received").json()
+    return [one for one in arrivals if one["key"] == f"{codes.REPORT_SYSTEM}|{case.case_id}"]
+
+
+@pytest.mark.parametrize("first", ["announcement", "files"])
+def test_a_study_is_read_signed_and_delivered_once_whatever_comes_first(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy, first: str
+) -> None:
+    case = signed(hub, cast, hospital, arrived(hospital, new_study("pneumonia", "urgent", first)))
+    assert case.refused is None
+    assert len(received(hub, case)) == 1
+    key = f"{codes.REPORT_SYSTEM}|{case.case_id}"
+    server = f"{hub.url('simulator-api')}/fhir/DiagnosticReport"
+    [entry] = httpx.get(server, params={"identifier": key}).json()["entry"]
+    report = entry["resource"]
+    assert report["status"] == "final"
+    assert report["conclusion"].startswith("SYNTHETIC")
+    assert report["subject"]["identifier"] == {"system": MRN_SYSTEM, "value": case.examination.mrn}
+    assert "urn:uuid" not in json.dumps(report)
+
+
+def test_what_a_model_says_stays_preliminary_and_labelled(hospital: Hospital, new_study: NewStudy) -> None:
+    case = arrived(hospital, new_study("normal", "urgent", "announcement"))
+    patient = f"{MRN_SYSTEM}|{case.examination.mrn}"
+    found = hospital.search("Observation", **{"patient.identifier": patient})
+    assert [one["status"] for one in found] == ["preliminary"]
+    labels = found[0]["meta"]["security"]  # type: ignore[index]  # JSON
+    assert codes.AI_ASSERTED["code"] in {label["code"] for label in labels}
+
+
+def test_an_adult_is_not_analysed_and_can_be_reported_all_the_same(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy
+) -> None:
+    case = arrived(hospital, new_study("adult", "urgent", "announcement"))
+    assert case.refused is not None
+    assert "adult" in case.refused
+    assert len(received(hub, signed(hub, cast, hospital, case))) == 1
+
+
+def test_every_process_shows_metrics(hub: Hub) -> None:
+    for name in hub.processes:
+        assert "# TYPE" in httpx.get(f"{hub.url(name)}/metrics").text, name
+
+
+def test_one_correlation_id_runs_through_the_logs_of_all_services(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy
+) -> None:
+    case = signed(hub, cast, hospital, arrived(hospital, new_study("normal", "stat", "files")))
+    wanted = codes.correlation_of(case.examination.study_uid)
+    lines = [
+        json.loads(line)
+        for name in hub.processes
+        for line in hub.log(name).read_text().splitlines()
+        if wanted in line and line.startswith("{")
+    ]
+    assert {line["service"] for line in lines if line.get("correlation") == wanted} >= {
+        "gateway",
+        "imaging",
+        "results_sharing",
+    }
+
+
+def test_every_look_and_signature_is_in_the_audit(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy, command: Command
+) -> None:
+    before = command("audit", "verify")
+    signed(hub, cast, hospital, arrived(hospital, new_study("normal", "urgent", "announcement")))
+    after = command("audit", "verify")
+    assert (before.returncode, after.returncode) == (0, 0)
+    assert records(after) > records(before)
+    kinds = {json.dumps(event["type"]) for event in hospital.search("AuditEvent", _count="200")}
+    assert any("signature" in kind for kind in kinds)
+
+
+def records(verified: "CompletedProcess[str]") -> int:
+    """How many records `hub audit verify` counted."""
+    return int(next(word for word in verified.stdout.split() if word.isdecimal()))
+
+
+@pytest.mark.usefixtures("hub")
+def test_every_case_is_accounted_for(command: Command) -> None:
+    told = command("cases", "--json")
+    assert told.returncode == 0, told.stdout
+    assert json.loads(told.stdout)["unexplained"] == 0
+
+
+@pytest.mark.usefixtures("hub")
+def test_the_doctor_finds_nothing_broken(command: Command) -> None:
+    report = json.loads(command("doctor", "--json").stdout)
+    assert [check for check in report["checks"] if check["level"] == "failure"] == []
