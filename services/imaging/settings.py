@@ -17,7 +17,7 @@ def _named(name: str) -> str:
 
 
 class Settings(ServiceSettings):
-    """Durations are seconds or ISO 8601 (`PT30S`).
+    """Durations are ISO 8601 (`PT30S`, `P1D`).
 
     Attributes:
         store_dir: where pixels lie; every process of the service sees the same folder.

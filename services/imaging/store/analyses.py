@@ -1,9 +1,8 @@
 """What the models answered, and how many studies stand where."""
 
 from dataclasses import dataclass
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -36,7 +35,7 @@ class Answer:
 def save_answer(session: Session, given: Answer) -> bool:
     """Keep an answer; False when this version has answered about this study before."""
     row = insert(ANALYSIS).values(**vars(given)).on_conflict_do_nothing(constraint="analysis_once")
-    return cast("CursorResult[Any]", session.execute(row)).rowcount == 1
+    return session.execute(row.returning(ANALYSIS.c.id)).one_or_none() is not None
 
 
 def count_studies(session: Session) -> dict[str, int]:
