@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from shared.embedded import Hub
+from shared.embedded import Hub, holder
 
 STATE_VARIABLE: Final = "HUB_STATE_DIR"
 USUAL_STATE: Final = ".state"
@@ -40,8 +40,11 @@ def remembered(hub: Hub) -> Iterator[None]:
 
 
 def recall() -> None:
-    """Take on the settings of the hub that runs here, where the environment names none."""
-    if KNOWN_BY not in os.environ:
+    """Take on the settings of the hub that runs here, where the environment names none.
+
+    What a killed hub left behind is not taken on: its servers are gone.
+    """
+    if KNOWN_BY not in os.environ and holder(state_folder()) is not None:
         for name, value in _kept().get("settings", {}).items():
             os.environ.setdefault(name, value)
 

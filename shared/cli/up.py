@@ -12,7 +12,6 @@ from typing import Any, Final
 from shared import embedded
 from shared.cli import running
 from shared.embedded import CannotStart
-from shared.embedded.machine import locked
 
 PATIENCE_S: Final = 60.0
 """How long a hub may take to end in order."""
@@ -60,16 +59,7 @@ def _down(_: argparse.Namespace) -> int:
 
 
 def _holder() -> int | None:
-    """The process that holds the state folder; None when nobody does."""
-    state = running.state_folder()
-    if not state.exists():
-        return None
-    try:
-        with locked(state):
-            return None
-    except CannotStart:
-        first = (state / "hub.lock").read_text().partition("\n")[0]
-        return int(first) if first.isdecimal() else None
+    return embedded.holder(running.state_folder())
 
 
 def _reset(told: argparse.Namespace) -> int:

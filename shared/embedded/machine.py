@@ -7,7 +7,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.errors import HubError
@@ -17,6 +17,7 @@ UNPRIVILEGED = 65534
 """`nobody`: the user that servers run as when root starts them (PostgreSQL refuses root)."""
 PORTS = range(20_000, 32_000)
 """Below the ephemeral range, so that no outgoing connection takes a port between choice and use."""
+LOCK = "hub.lock"
 NEEDED_BYTES = 1_000_000_000
 """A first start unpacks about 200 MB and writes about 150 MB; the rest is room to work."""
 
@@ -53,6 +54,8 @@ def free_port() -> int:
 
 def cache_folder() -> Path:
     """Where unpacked server programs are kept, shared by every hub of this user."""
+    if "HUB_CACHE_DIR" in os.environ:
+        return Path(os.environ["HUB_CACHE_DIR"]).resolve()
     if is_root():
         return Path("/var/cache/consilium")
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "consilium"
@@ -116,7 +119,7 @@ def locked(state: Path) -> Iterator[Path]:
         CannotStart: another hub holds it.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state / "hub.lock"
+    path = state / LOCK
     with path.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,3 +133,23 @@ def locked(state: Path) -> Iterator[Path]:
             yield path
         finally:
             path.write_text("")
+
+
+def holder(state: Path) -> int | None:
+    """The process that holds the state folder, known by the lock file that it has open; None when nobody does."""
+    path = state.resolve() / LOCK
+    if not path.exists():
+        return None
+    with path.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            first = handle.readline().strip()
+            return int(first) if first.isdecimal() and _has_open(int(first), path) else None
+        return None
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    with suppress(OSError):
+        return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
+    return False

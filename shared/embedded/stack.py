@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from shared.embedded import packages
 from shared.embedded.machine import is_root, require_disk, server_folder
 from shared.embedded.postgres import Postgres
 from shared.embedded.rabbitmq import RabbitMQ
@@ -36,6 +37,8 @@ class Stack:
 
     def start(self) -> None:
         """Start what is not given and make what databases are missing."""
+        if self._starts_broker:
+            packages.root_of(packages.RABBITMQ)  # what may fail for want of a network comes first
         if self._missing:
             self.start_database()
             self._environment |= {name: self.postgres.add_database(of) for name, of in self._missing.items()}
