@@ -1,0 +1,53 @@
+"""A migrated, empty database of results_sharing, its settings, and a small FHIR server that can misbehave."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from services.results_sharing import settings
+from shared import security
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `story` and `hospital`
+
+from hospital import Hospital  # noqa: E402 (found by the line above)
+from story import Story  # noqa: E402 (found by the line above)
+
+Sql = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def hospital() -> Iterator[Hospital]:
+    """A FHIR server on loopback."""
+    with Hospital() as server:
+        yield server
+
+
+@pytest.fixture
+def sql(
+    database: Callable[[str], str], hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sql]:
+    """Ask the database beside the code under test; with it the service is ready to be called."""
+    address = database("results_sharing").replace("+psycopg", "")
+    (tmp_path / "audit.key").write_bytes(security.make_key()[0])
+    monkeypatch.setenv("HUB_RESULTS_SHARING_AUDIT_KEY_FILE", str(tmp_path / "audit.key"))
+    monkeypatch.setenv("HUB_RESULTS_SHARING_EHR_URL", hospital.url)
+    settings.settings.cache_clear()
+
+    def ask(query: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    yield ask
+    settings.settings.cache_clear()
+
+
+@pytest.fixture
+def story(sql: Sql) -> Story:  # noqa: ARG001 (the database first)
+    """A study to tell."""
+    return Story()
