@@ -1,4 +1,4 @@
-"""`hub keys`: make the key pair with which the gateway signs sessions and system tokens, once."""
+"""`hub keys`: make, once, the pair that signs sessions and system tokens, and the key that signs the audit."""
 
 import argparse
 import os
@@ -10,6 +10,8 @@ from shared.security import make_key
 from shared.settings import MissingSettings
 
 PRIVATE, PUBLIC = "HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE", "HUB_SESSION_PUBLIC_KEY_FILE"
+AUDIT = "HUB_RESULTS_SHARING_AUDIT_KEY_FILE"
+"""Needed where results_sharing runs; made where it is set."""
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type private)
@@ -20,6 +22,9 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
 
 def _run(_: argparse.Namespace) -> int:
     made = _session(_file(PRIVATE), _file(PUBLIC))
+    if os.environ.get(AUDIT) and not (file := _file(AUDIT)).exists():
+        _write(file, make_key()[0])
+        made.append(file)
     told = f"Made {', '.join(map(str, made))}." if made else "The keys are there already; nothing was changed."
     sys.stdout.write(f"{told}\n")
     return 0
