@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any, Final
 
@@ -34,8 +35,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
 
 
 def _run(told: argparse.Namespace) -> int:
-    looks = {**checks.LOOKS, **{point.name: point.load() for point in entry_points(group=CHECKS_GROUP)}}
-    found = list(examine(looks))
+    found = list(examine({**checks.LOOKS, **_of_services()}))
     status = max((STATUS[check.level] for check in found), default=0)
     if told.json:
         report = {"status": status, "checks": [{**vars(check), "level": str(check.level)} for check in found]}
@@ -47,6 +47,15 @@ def _run(told: argparse.Namespace) -> int:
         table.add_row(check.name, f"[{style}]{check.level}[/{style}]", check.found, check.fix)
     Console().print(table)
     return status
+
+
+def _of_services() -> dict[str, Look]:
+    """The checks of those services whose libraries are installed here."""
+    found = {}
+    for point in entry_points(group=CHECKS_GROUP):
+        with suppress(ModuleNotFoundError):
+            found[point.name] = point.load()
+    return found
 
 
 def examine(looks: dict[str, Look]) -> Iterator[Check]:

@@ -1,0 +1,70 @@
+"""The demo reads pages and timelines as they are, and says what is missing."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from services.simulator.demo.display import Display
+from services.simulator.demo.forms import forms_of
+from services.simulator.demo.steps import Progress, Step
+from services.simulator.domain import examinations
+
+PAGE = """
+<form action="/cases/7/sign" method="post">
+  <input type="hidden" name="seen" value="3"><textarea name="text">draft</textarea>
+  <input type="radio" name="impression" value="normal" checked><input type="radio" name="impression" value="abnormal">
+  <button name="go" value="now">Sign</button>
+</form>
+<form action="/sign-out" method="post"></form>
+"""
+
+
+@pytest.fixture
+def case() -> Progress:
+    return Progress(examinations(1, 1, datetime(2026, 11, 24, 9, tzinfo=UTC))[0])
+
+
+def timeline(*moments: tuple[str, str], refused: str | None = None) -> dict[str, Any]:
+    """What the hub's door answers; each event was heard when it was said."""
+    told = [{"event": event, "at": at, "heard": at} for event, at in moments]
+    return {"case": "c1", "state": "running", "hold": None, "not_analysed": refused, "moments": told}
+
+
+STORED = ("imaging.instances-stored", "2026-11-24T09:00:01+00:00")
+ANNOUNCED = ("gateway.study-available", "2026-11-24T09:00:02.500+00:00")
+REFUSED = ("imaging.analysis-refused", "2026-11-24T09:00:04+00:00")
+
+
+def test_a_form_sends_what_it_holds_and_names_what_it_asks() -> None:
+    sign, out = forms_of(PAGE)
+    assert sign.fields == {"seen": "3", "text": "", "impression": "normal"}
+    assert sign.names == {"seen", "text", "impression", "go"}
+    assert (sign.action, out.action) == ("/cases/7/sign", "/sign-out")
+
+
+def test_steps_are_told_once_and_in_the_order_in_which_they_happened(case: Progress) -> None:
+    assert case.learn(timeline(ANNOUNCED, STORED)) == [Step.STORED, Step.ANNOUNCED]
+    assert case.learn(timeline(ANNOUNCED, STORED)) == []
+    assert case.seconds(Step.ANNOUNCED) == 1.5
+
+
+def test_a_refusal_is_told_with_its_reason_and_can_be_reviewed(case: Progress) -> None:
+    assert case.learn(timeline(REFUSED, refused="adult")) == [Step.ANALYSED, Step.READY]
+    assert case.word(Step.ANALYSED) == "not analysed (adult)"
+
+
+def test_what_did_not_come_is_named(case: Progress) -> None:
+    case.learn(timeline(ANNOUNCED, STORED))
+    assert case.missing([Step.STORED, Step.COMPLETE, Step.SIGNED]) == [Step.COMPLETE, Step.SIGNED]
+
+
+def test_where_there_is_no_terminal_each_step_is_a_plain_line(case: Progress) -> None:
+    screen = StringIO()
+    with Display(Console(file=screen, width=120), [case]) as display:
+        display.show(case, case.learn(timeline(STORED, ANNOUNCED)))
+    lines = screen.getvalue().splitlines()
+    assert [line.split()[-2] for line in lines] == ["0.0", "1.5"]
+    assert "\x1b" not in screen.getvalue()
