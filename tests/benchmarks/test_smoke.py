@@ -1,0 +1,12 @@
+"""The benchmark itself works; how fast anything is, is not a test."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_every_figure_is_measured_beside_its_limit() -> None:
+    command = [sys.executable, str(Path(__file__).with_name("run.py")), "--smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("| ≥ ") == 3
