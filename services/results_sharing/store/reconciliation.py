@@ -64,11 +64,9 @@ def _open_letter() -> ColumnElement[bool]:
 
 
 def _has_letter() -> ColumnElement[bool]:
-    lines = select(TIMELINE.c.id).where(
-        TIMELINE.c.case_id == CASES.c.id,
-        TIMELINE.c.correlation == LETTERS.c.correlation,
-    )
-    return select(LETTERS.c.id).where(_open_letter(), LETTERS.c.correlation != "", lines.exists()).exists()
+    same = and_(TIMELINE.c.correlation == LETTERS.c.correlation, LETTERS.c.correlation != "")
+    letters = select(LETTERS.c.id).join(TIMELINE, same).where(_open_letter(), TIMELINE.c.case_id == CASES.c.id)
+    return letters.correlate(CASES).exists()
 
 
 def _letters_without_case() -> Select[int]:

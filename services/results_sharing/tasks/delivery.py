@@ -22,7 +22,7 @@ from shared.events import Event
 from shared.fhir.message import Message
 from shared.telemetry import log
 
-DELIVERY_RETRIES = (
+RETRIES = (
     timedelta(seconds=5),
     timedelta(seconds=30),
     timedelta(minutes=2),
@@ -40,7 +40,7 @@ def _send(case_id: str, canonical: str) -> None:
     ehr.send_report(case_id, canonical, settings().ehr_url, settings().ehr_token)
 
 
-def _given_up(session: Session, message: Message) -> None:
+def given_up(session: Session, message: Message) -> None:
     """The last retry failed: the case shows it until a human replays the dead letter."""
     case_id = facts.case_id_of(message)
     if case_id is None:
@@ -50,13 +50,13 @@ def _given_up(session: Session, message: Message) -> None:
         _fail(session, case, "", case.delivery.problem or "Another worker was delivering")
 
 
-@worker.on(Event.REPORT_SIGNED, retries=DELIVERY_RETRIES, exhausted=_given_up)
+@worker.on(Event.REPORT_SIGNED, retries=RETRIES, exhausted=given_up)
 def deliver_signed(message: Message, *, send: Send = _send) -> None:
     """Bring the signed report to the hospital."""
     deliver(message, send)
 
 
-@worker.on(Event.REPORT_AMENDED, retries=DELIVERY_RETRIES, exhausted=_given_up)
+@worker.on(Event.REPORT_AMENDED, retries=RETRIES, exhausted=given_up)
 def deliver_amended(message: Message, *, send: Send = _send) -> None:
     """Bring the new version to the hospital."""
     deliver(message, send)

@@ -14,8 +14,8 @@ from shared import security
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `story` and `hospital`
 
-from hospital import Hospital  # noqa: E402 (found by the line above)
-from story import Story  # noqa: E402 (found by the line above)
+from hospital import Hospital
+from story import Story
 
 Sql = Callable[..., list[dict[str, Any]]]
 

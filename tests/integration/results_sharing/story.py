@@ -43,16 +43,17 @@ class Story:
     family: str = "Doe"
 
     def order_placed(self, minute: int = 0, **changes: Any) -> Message:
+        """The EHR orders."""
         return self._say(
             Event.ORDER_PLACED, [self._order() | changes], minute, [self._patient()], correlation=self.order
         )
 
     def order_revoked(self, minute: int = 5) -> Message:
-        return self._say(
-            Event.ORDER_REVOKED, [self._order() | {"status": "revoked"}], minute, correlation=self.order
-        )
+        """It takes the order back."""
+        return self._say(Event.ORDER_REVOKED, [self._order() | {"status": "revoked"}], minute, correlation=self.order)
 
     def study_available(self, minute: int = 1) -> Message:
+        """The EHR announces the study."""
         based = [
             {
                 "reference": f"urn:uuid:{self.order}",
@@ -62,17 +63,21 @@ class Story:
         return self._say(Event.STUDY_AVAILABLE, [self._study(basedOn=based)], minute, [self._patient()])
 
     def instances_stored(self, minute: int = 2) -> Message:
+        """Imaging has pixels."""
         return self._say(Event.INSTANCES_STORED, [self._study()], minute)
 
     def study_completed(self, minute: int = 3) -> Message:
+        """Imaging has all of them."""
         return self._say(Event.STUDY_COMPLETED, [self._study()], minute)
 
     def study_held(self, code: str = "wrong-patient", minute: int = 3) -> Message:
+        """Imaging lets no model read it."""
         issue = {"severity": "error", "code": "processing", "details": {"coding": [{"code": code}]}}
         why = {"resourceType": "OperationOutcome", "id": str(uuid4()), "issue": [issue]}
         return self._say(Event.STUDY_HELD, [self._study(), why], minute)
 
     def analysis_completed(self, minute: int = 4, *, flagged: bool = True, probability: float = 0.93) -> Message:
+        """A model answered."""
         state = "flagged" if flagged else "not-flagged"
         finding = self._observation() | {
             "valueCodeableConcept": {"coding": [{"system": f"{BASE}/CodeSystem/finding-state", "code": state}]},
@@ -95,11 +100,13 @@ class Story:
         return self._say(Event.ANALYSIS_COMPLETED, [report, finding], minute, others)
 
     def analysis_refused(self, minute: int = 4, code: str = "adult") -> Message:
+        """A model did not look."""
         absent = {"coding": [{"system": REASON_SYSTEM, "code": code}], "text": f"not analysed ({code})"}
         finding = self._observation() | {"dataAbsentReason": absent}
         return self._say(Event.ANALYSIS_REFUSED, [finding], minute, [self._device(), self._study()])
 
     def patient_changed(self, minute: int, family: str) -> Message:
+        """The patient's name was corrected."""
         changed = self._patient() | {"name": [{"family": family}], "meta": {"lastUpdated": at(minute)}}
         return self._say(Event.RESOURCE_CHANGED, [changed], minute)
 

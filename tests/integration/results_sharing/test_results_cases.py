@@ -8,45 +8,16 @@ from typing import Any
 
 import pytest
 from story import START, Story
+from telling import hear, only_case
 
 from services.results_sharing import store
 from services.results_sharing.domain.case import AiState, Case, Patient, ai_state, not_analysed_reason
 from services.results_sharing.domain.state import State, state
 from services.results_sharing.store import transaction
 from services.results_sharing.tasks import app
-from services.results_sharing.tasks.cases import (
-    close_for_order,
-    hold_for_a_human,
-    lift_hold,
-    open_for_announcement,
-    open_for_images,
-    open_for_order,
-    stop_waiting,
-    take_answer,
-    take_refusal,
-)
-from services.results_sharing.tasks.timeline import take_demographics
 from shared.errors import InvalidResource
 from shared.events import Event
 from shared.fhir.message import Message
-
-HANDLERS = {
-    Event.ORDER_PLACED: open_for_order,
-    Event.ORDER_REVOKED: close_for_order,
-    Event.STUDY_AVAILABLE: open_for_announcement,
-    Event.INSTANCES_STORED: open_for_images,
-    Event.STUDY_COMPLETED: lift_hold,
-    Event.STUDY_HELD: hold_for_a_human,
-    Event.ANALYSIS_COMPLETED: take_answer,
-    Event.ANALYSIS_REFUSED: take_refusal,
-    Event.ANSWER_DUE: stop_waiting,
-    Event.RESOURCE_CHANGED: take_demographics,
-}
-
-
-def hear(*messages: Message) -> None:
-    for message in messages:
-        HANDLERS[message.event](message)
 
 
 def cases() -> list[tuple[Case, Patient | None]]:
@@ -54,11 +25,6 @@ def cases() -> list[tuple[Case, Patient | None]]:
         found = [store.load(session, row.id) for row in session.execute(store.tables.CASES.select())]
         patients = store.patients_of(session, found)
         return [(case, patients.get(case.patient_id or "")) for case in found]
-
-
-def only_case() -> Case:
-    ((case, _),) = cases()
-    return case
 
 
 def without_chance(case: Case) -> Case:
@@ -95,7 +61,6 @@ def test_any_order_of_a_hold_and_its_end_gives_the_same_case(story: Story, sql: 
         story.study_held("incomplete", 3),
         story.study_completed(4),
         story.analysis_refused(5),
-        story.order_placed(),
     ]
     expected = told(events, sql)
     assert not_analysed_reason(expected[0]) == "adult"
