@@ -63,7 +63,8 @@ def main() -> None:
     training, validation = dataset.split(dataset.read(dataset.folder(options.parse_args().data), "train"))
     trains, checked = load(training), load(validation)
     network = ChestNet(**ARCHITECTURE)  # type: ignore[arg-type]
-    network.load_state_dict(torch.load(HERE / "weights.pt", weights_only=True))
+    learned = torch.load(HERE / "weights.pt", weights_only=True)
+    network.load_state_dict({name: value for name, value in learned.items() if "guard" not in name}, strict=False)
     network.eval()
     checks = readings(network, standardise(checked.pictures))
     calibration = platt(checks.logit, checked.labels)
@@ -85,7 +86,7 @@ def main() -> None:
             "threshold_rule": f"highest threshold with a sensitivity of at least {SENSITIVITY} on the validation part",
         },
         "guard": {"limit": limit, "rule": f"{FAMILIAR} quantile of the distance on the validation part"},
-        "explanation": declared["explanation"] | {"full": round(float(evidence.quantile(0.95)), 3)},
+        "explanation": declared["explanation"] | {"full": round(float(evidence.quantile(0.99)), 3)},
         "self_check": {"rows": rows, "columns": columns, "logit": round(known, 6)},
         "weights": {
             "file": "weights.pt",

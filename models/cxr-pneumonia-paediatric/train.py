@@ -1,7 +1,7 @@
 """Train ChestNet on the official training list and keep the weights the validation part prefers.
 
 Run from the repository root:
-    python models/cxr-pneumonia-paediatric/train.py --data FOLDER --seeds 1 2 --epochs 18
+    python models/cxr-pneumonia-paediatric/train.py --data FOLDER --seeds 1 --epochs 18 --stop 10
 
 The test list is not opened here. `package.py` comes next.
 """
@@ -33,6 +33,14 @@ BATCH = 64
 PEAK_RATE = 3e-3
 MEMORY = 0.995
 """Decay of the moving average of the weights, per step: about three epochs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many epochs the learning rate is planned for, and after which of them training stops."""
+
+    epochs: int
+    stop: int
 
 
 @dataclass
@@ -72,10 +80,10 @@ def platt(logit: Tensor, labels: Tensor) -> dict[str, float]:
         return found
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return {"slope": round(float(line[0]), 4), "intercept": round(float(line[1]), 4)}
+    return {"slope": round(line[0].item(), 4), "intercept": round(line[1].item(), 4)}
 
 
-def learn(trains: Part, checks: Part, seed: int, epochs: int, best: dict[str, float]) -> dict[str, float]:
+def learn(trains: Part, checks: Part, seed: int, plan: Plan, best: dict[str, float]) -> dict[str, float]:
     """Train once; write `weights.pt` whenever the calibrated validation loss is below every earlier one."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
@@ -87,10 +95,10 @@ def learn(trains: Part, checks: Part, seed: int, epochs: int, best: dict[str, fl
     )
     averaged = cast("ChestNet", average.module)
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=0.02)
-    steps = epochs * (len(trains.labels) // BATCH)
+    steps = plan.epochs * (len(trains.labels) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2)
     balance = (trains.labels == 0).sum() / (trains.labels == 1).sum()
-    for epoch in range(1, epochs + 1):
+    for epoch in range(1, plan.stop + 1):
         network.train()
         order = torch.randperm(len(trains.labels), generator=random)
         for chosen in torch.split(order, BATCH)[: len(order) // BATCH]:
@@ -121,7 +129,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
     options.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    options.add_argument("--epochs", type=int, default=18)
+    options.add_argument("--epochs", type=int, default=18, help="epochs the learning rate is planned for")
+    options.add_argument("--stop", type=int, help="stop after this epoch (default: the last)")
     options.add_argument("--threads", type=int, default=2)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -129,12 +138,13 @@ def main() -> None:
     began = time.monotonic()
     training, validation = dataset.split(dataset.read(dataset.folder(chosen.data), "train"))
     trains, checks = load(training), load(validation)
+    plan = Plan(chosen.epochs, chosen.stop or chosen.epochs)
     best = {"loss": float("inf")}
     for seed in chosen.seeds:
-        best = learn(trains, checks, seed, chosen.epochs, best)
+        best = learn(trains, checks, seed, plan, best)
     record = {
         "seeds": chosen.seeds,
-        "epochs": chosen.epochs,
+        "epochs": {"planned": plan.epochs, "stopped_after": plan.stop},
         "chosen": best,
         "rule": "lowest cross-entropy on the validation part after Platt scaling, over all seeds and epochs",
         "pictures": {"train": len(trains.labels), "validation": len(checks.labels)},

@@ -13,6 +13,10 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+LAYOUT = 8
+"""Fields along each edge of the picture whose mean grey the guard compares."""
 
 
 class Reading(NamedTuple):
@@ -21,7 +25,8 @@ class Reading(NamedTuple):
     Attributes:
         logit: shape (n,); log odds before calibration.
         evidence: shape (n, rows / 16, columns / 16); its mean over positions is `logit`.
-        features: shape (n, features); channel means after each resolution, for the guard.
+        features: shape (n, features); where the picture is light and dark, and the mean of every
+            channel after each block, for the guard.
     """
 
     logit: Tensor
@@ -80,14 +85,14 @@ class ChestNet(nn.Module):
         )
         self.dropout = nn.Dropout2d(0.2)
         self.head = nn.Conv2d(channels_in[-1], 1, 1)
-        size = sum(channels_in)
+        size = LAYOUT**2 + sum(channels_in)
         self.register_buffer("guard_means", torch.zeros(2, size))
         self.register_buffer("guard_precision", torch.eye(size))
 
     def forward(self, pictures: Tensor) -> Reading:
         """Read pictures of shape (n, 1, rows, columns), each standardised by `prepare`."""
         x = cast("Tensor", self.stem(pictures))
-        levels = [x.mean(dim=(2, 3))]
+        levels = [functional.adaptive_avg_pool2d(pictures, LAYOUT).flatten(1), x.mean(dim=(2, 3))]
         for block in self.blocks:
             x = cast("Tensor", block(x))
             levels.append(x.mean(dim=(2, 3)))
