@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
-
-DERIVED: Final = "DERIVED"
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,10 @@ class Instance:
     birth_date: str
     has_pixels: bool
     hub_made: bool = False
+
+    def is_secondary(self) -> bool:
+        """Made after the examination from other pictures: Image Type (0008,0008) value 2, PS3.3 C.7.6.1.1.2."""
+        return self.image_type.split("\\")[1:2] == ["SECONDARY"]
 
 
 class Failure(StrEnum):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.imaging.domain.instance import DERIVED, Instance
+from services.imaging.domain.instance import Instance
 
 ADULT_YEARS = 18
 _BIRTHDAY_KEY = "%m%d"
@@ -127,7 +127,7 @@ def eligible(
     Args:
         announced_parts: body parts as the announcement says, for files that say none.
     """
-    own = [instance for instance in instances if not instance.hub_made and not instance.image_type.startswith(DERIVED)]
+    own = [instance for instance in instances if not instance.hub_made and not instance.is_secondary()]
     if not any(instance.has_pixels for instance in own):
         return Refusal(Reason.NO_PIXELS, "no picture in the study")
     refusal = _refuse_age(own, announced_birth, use)

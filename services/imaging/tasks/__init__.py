@@ -25,7 +25,7 @@ worker = Worker("imaging")
 app = worker.app
 
 NOTHING = frozenset[str]()
-NO_MODEL = Model("unknown", "unknown", "", 1.0, IntendedUse(NOTHING, NOTHING, NOTHING, 0, 0), ())
+NO_MODEL = Model("unknown", "unknown", "unknown", 1.0, IntendedUse(NOTHING, NOTHING, NOTHING, 0, 0), ())
 """Speaks for a package whose metadata cannot be read: each study then says so, instead of silence."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.metadata import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,14 @@ def _revocation() -> Callable[..., Message]:
 @pytest.fixture(name="as_file")
 def _as_file() -> Callable[[Dataset], bytes]:
     return as_file
+
+
+@pytest.fixture
+def real() -> Callable[[str], bytes]:
+    """A real radiograph of an adult, from the package pydicom-data."""
+
+    def read(name: str) -> bytes:
+        found = next(file for file in files("pydicom-data") or [] if file.name == name)
+        return Path(str(found.locate())).read_bytes()
+
+    return read
