@@ -1,7 +1,4 @@
-"""A synthetic radiologist, named as such: reviews and signs through the same pages and forms as a person.
-
-It knows what it drew, so it accepts a model's answer that fits the picture and corrects one that does not.
-"""
+"""A synthetic radiologist, named as such: reviews and signs through the same pages and forms as a person."""
 
 from typing import Final
 
@@ -28,21 +25,21 @@ class Reader:
         self._browser = browser
         browser.submit("/sign-in", "/sign-in", username=sign_in.name, password=sign_in.password)
 
-    def sign(self, case: Progress, *, reject: bool = False) -> str:
+    def sign(self, case: Progress, decision: str = "accept") -> str:
         """Review a case and sign its report.
 
         Args:
-            reject: the model's answer, whatever it is.
+            decision: on the model's answer: accept, correct or reject.
 
         Returns:
-            The decision on the model's answer; `none` where no model answered.
+            The decision; `none` where no model answered.
         """
         path = f"/cases/{case.case_id}"
         picture = case.examination.picture
         page = self._browser.submit(path, "/impression", impression=IMPRESSIONS[picture])
-        decision = "none"
         if any(form.action.endswith("/decision") for form in forms_of(page)):
-            decision = "reject" if reject else "accept"
             self._browser.submit(path, "/decision", decision=decision)
+        else:
+            decision = "none"
         self._browser.submit(path, "/sign", text=REPORTS[picture])
         return decision

@@ -1,5 +1,6 @@
 """The demo as it is told: start the hub, let the hospital send, show each step, and stay, or sign and end."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -89,13 +90,13 @@ def _raiser(sent: Future[None]) -> Callable[[], None]:
 
 
 def _sign_all(hub: Hub, who: People, cases: list[Progress], display: Display) -> None:
-    """The synthetic radiologist signs every case, and rejects one answer of the model."""
+    """The synthetic radiologist signs every case, and accepts, corrects and rejects in turn."""
+    decisions = itertools.cycle(("accept", "correct", "reject"))
     with Browser(hub.public_url) as browser:
         reader = Reader(browser, who.synthetic)
-        decided: list[str] = []
         for case in cases:
-            decided.append(reader.sign(case, reject="accept" in decided and "reject" not in decided))
-            display.say(f"{name(case)}: signed by the synthetic reader; the model's answer: {decided[-1]}")
+            decided = reader.sign(case, "none" if case.refused else next(decisions))
+            display.say(f"{name(case)}: signed by the synthetic reader; the model's answer: {decided}")
 
 
 def _stay(hospital: Hospital, cases: list[Progress], display: Display) -> None:
