@@ -33,6 +33,7 @@ def main(service: str) -> int:
         0 after SIGTERM or SIGINT, 1 when a thread died.
     """
     configure(service, "relay")
+    threading.excepthook = _log_death
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -62,16 +63,23 @@ def main(service: str) -> int:
 
 def _watch(service: str, threads: list[threading.Thread], stop: threading.Event) -> bool:
     purged = time.monotonic()
-    while not stop.wait(BEAT_SECONDS):
+    while not stop.is_set():
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
             log.critical("thread_died", threads=dead)
             return False
         beat()
+        stop.wait(BEAT_SECONDS)
         if time.monotonic() - purged > PURGE_SECONDS:
             _purge(service)
             purged = time.monotonic()
     return True
+
+
+def _log_death(arguments: threading.ExceptHookArgs) -> None:
+    """Python would print the exception's text, which may quote a patient."""
+    error = arguments.exc_value
+    log.critical("thread_failed", error=arguments.exc_type.__name__, exc_info=error)
 
 
 def _purge(service: str) -> None:

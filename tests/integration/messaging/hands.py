@@ -2,8 +2,8 @@
 
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import orjson
 import pika
 import psycopg
 from pika import spec
+from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from shared import db, outbox
@@ -44,9 +45,11 @@ class Post:
     broker: str
     database: str
 
-    def channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
-        """A channel of its own."""
-        return pika.BlockingConnection(pika.URLParameters(self.broker)).channel()
+    @contextmanager
+    def channel(self) -> Iterator[BlockingChannel]:
+        """A channel on a connection of its own."""
+        with pika.BlockingConnection(pika.URLParameters(self.broker)) as connection:
+            yield connection.channel()
 
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the database."""
@@ -64,16 +67,24 @@ class Post:
         """Put bytes straight into a queue; returns the message id."""
         number = f"raw-{time.monotonic_ns()}"
         made = {"content_type": "application/json", "content_encoding": "utf-8", "message_id": number}
-        self.channel().basic_publish("", queue, body, spec.BasicProperties(**(made | properties)), mandatory=True)
+        with self.channel() as channel:
+            channel.basic_publish("", queue, body, spec.BasicProperties(**(made | properties)), mandatory=True)
         return number
 
     def take_all(self, queue: str) -> list[tuple[spec.BasicProperties, bytes]]:
         """Empty a queue."""
-        channel = self.channel()
         taken = []
-        while (found := channel.basic_get(queue, auto_ack=True))[0] is not None:
-            taken.append((found[1], found[2]))
+        with self.channel() as channel:
+            while (found := channel.basic_get(queue, auto_ack=True))[0] is not None:
+                taken.append((found[1], found[2]))
         return taken
+
+    def give_back(self, queue: str, times: int) -> None:
+        """Take a message and return it, as a consumer that fails, or a human who peeks, does."""
+        with self.channel() as channel:
+            for _ in range(times):
+                method = until(lambda: channel.basic_get(queue)[0])
+                channel.basic_nack(method.delivery_tag, requeue=True)
 
     def effects(self, message_id: str) -> int:
         """How often the handler of `trial_tasks` acted on a message."""
@@ -106,6 +117,13 @@ Start = Callable[..., AbstractContextManager[Process]]
 """Starts a command in a context, at whose end it is stopped."""
 
 
+RELAY = ("-m", "shared.relay", "imaging")
+WORKER = (
+    "-m", "celery", "-A", "trial_tasks", "worker", "-Q", "imaging.stat,imaging.urgent,imaging.routine",
+    "-P", "prefork", "--concurrency", "1", "-n", "trial@%h", "--without-gossip", "--without-mingle",
+)  # fmt: skip
+
+
 def task_headers(task: str = Event.STUDY_COMPLETED) -> dict[str, Any]:
     return {"task": str(task), "id": "trial", "lang": "py", "lane": "routine"}
 
@@ -115,8 +133,9 @@ def task_body(message: Message) -> bytes:
 
 
 def exists(post: Post, queue: str) -> bool:
-    try:
-        post.channel().queue_declare(queue, passive=True)
-    except ChannelClosedByBroker:
-        return False
+    with post.channel() as channel:
+        try:
+            channel.queue_declare(queue, passive=True)
+        except ChannelClosedByBroker:
+            return False
     return True

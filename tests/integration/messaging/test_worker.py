@@ -2,10 +2,9 @@
 
 import orjson
 import pytest
-from hands import CANARY, Post, Process, Start, exists, order, task_body, task_headers, until
+from hands import CANARY, Post, Process, exists, order, task_body, task_headers, until
 
 from shared.embedded import Stack
-from shared.events import Lane
 
 GOOD = order("store")
 
@@ -61,19 +60,6 @@ def test_a_handler_that_fails_makes_a_dead_letter_and_its_text_stays_out_of_the_
     assert CANARY not in worker.output() + relay.output()
 
 
-@pytest.mark.usefixtures("relay")
-def test_a_message_that_kills_its_process_is_delivered_again_until_the_limit_and_then_a_dead_letter(
-    post: Post, worker: Process
-) -> None:
-    deadly, good = order("die"), order("store", lane=Lane.STAT)
-    post.say(deadly, good)
-
-    letter = until(lambda: post.letter(deadly.id), seconds=60)
-    assert letter["reason"] == "delivery_limit"
-    until(lambda: post.effects(good.id) == 1)
-    assert worker.child.poll() is None
-
-
 @pytest.mark.usefixtures("worker")
 def test_the_same_message_three_times_has_one_effect(post: Post) -> None:
     message = order("store")
@@ -110,8 +96,9 @@ def test_a_redelivery_does_not_fork_the_retries(post: Post) -> None:
     assert rows == [(1,), (2,)]
 
 
+@pytest.mark.usefixtures("relay")
 def test_a_worker_waits_for_its_database_and_gives_the_message_back_in_time(
-    post: Post, worker: Process, hub_stack: Stack, start: Start
+    post: Post, worker: Process, hub_stack: Stack
 ) -> None:
     until(lambda: "trial@" in worker.output() and "ready" in worker.output())
     message = order("store")
@@ -122,8 +109,7 @@ def test_a_worker_waits_for_its_database_and_gives_the_message_back_in_time(
     finally:
         hub_stack.start_database()
 
-    with start("-m", "shared.relay", "imaging"):
-        until(lambda: post.effects(message.id) == 1)
+    until(lambda: post.effects(message.id) == 1)
 
 
 def test_no_queues_for_delays_are_declared(post: Post, worker: Process) -> None:
