@@ -6,8 +6,6 @@ Both doors end here, the announcement's and the pixels', in whichever order they
 from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
-from sqlalchemy.orm import Session
-
 from services.imaging import fhir, store
 from services.imaging.domain.study import Await, Complete, Issuers, Limits, State, Study, Wait, decide
 from services.imaging.settings import Settings
@@ -15,7 +13,7 @@ from shared import outbox
 from shared.telemetry import log
 
 
-def advance(session: Session, uid: str, now: datetime, settings: Settings) -> Study:
+def advance(session: store.Session, uid: str, now: datetime, settings: Settings) -> Study:
     """Take a study's next step.
 
     Returns:
@@ -37,7 +35,7 @@ def advance(session: Session, uid: str, now: datetime, settings: Settings) -> St
     return study
 
 
-def _look_again(session: Session, study: Study, issuers: Issuers, until: datetime, now: datetime) -> None:
+def _look_again(session: store.Session, study: Study, issuers: Issuers, until: datetime, now: datetime) -> None:
     """A delay is a row; one that comes no later than needed is enough, and looks further from there."""
     if study.look_at is not None and now < study.look_at <= until:
         return

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
-from sqlalchemy.orm import Session
 
 from services.imaging import store
 from services.imaging.domain.study import State
 
 
-def studies(session: Session) -> Iterator[GaugeMetricFamily]:
+def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     """One figure a state, zero included, so that an alert can tell none from unknown."""
     counted = store.count_studies(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])

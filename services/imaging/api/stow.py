@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import Counter
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -142,7 +141,7 @@ def _commit(
     return outcomes
 
 
-def _record(session: Session, uid: str, who: Principal) -> None:
+def _record(session: store.Session, uid: str, who: Principal) -> None:
     """Who brought pixels of a study: once a sitting."""
     if store.begin_sitting(session, who.session or who.subject, f"store {uid}"):
         entity = audit.Entity(identifier=codes.study_identifier(uid))

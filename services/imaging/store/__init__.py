@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from services.imaging.store.analyses import Answer, count_studies, save_answer
 from services.imaging.store.instances import add, begin_sitting, find_instance, list_instances, quarantine
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, revoke
@@ -11,6 +13,7 @@ transaction = partial(db.transaction, "imaging")
 
 __all__ = [
     "Answer",
+    "Session",
     "add",
     "announce",
     "arm",

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery.signals import worker_process_init
-from sqlalchemy.orm import Session
 
 from services.imaging import completion, fhir, store
 from services.imaging.domain.reading import IntendedUse, Model, Reason, Refusal
@@ -63,7 +62,7 @@ def look_again(message: Message) -> None:
             completion.advance(session, uid, datetime.now(UTC), settings())
 
 
-def _unread(session: Session, message: Message) -> None:
+def _unread(session: store.Session, message: Message) -> None:
     """The last retry failed: the pictures stayed away, and that is said."""
     study = store.lock(session, fhir.study_uid(message), datetime.now(UTC))
     if study.state is State.COMPLETE:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
-from sqlalchemy.orm import Session
 
 from services.imaging import fhir, store
 from services.imaging.domain.instance import Instance
@@ -17,7 +16,7 @@ from shared.telemetry import log
 ANSWERS = Counter("hub_imaging_answers", "Answers by model and outcome", ["model", "version", "outcome"])
 
 
-def complete(session: Session, study: Study, model: Model, finding: Finding, heat_map: Instance) -> None:
+def complete(session: store.Session, study: Study, model: Model, finding: Finding, heat_map: Instance) -> None:
     """The model answered about a locked study."""
     opinion = finding.opinion
     outcome = "flagged" if finding.flagged else "not-flagged"
@@ -38,7 +37,7 @@ def complete(session: Session, study: Study, model: Model, finding: Finding, hea
     _say(session, answer, message)
 
 
-def refuse(session: Session, study: Study, model: Model, refusal: Refusal) -> None:
+def refuse(session: store.Session, study: Study, model: Model, refusal: Refusal) -> None:
     """A locked study was not analysed, and that is said."""
     message = fhir.analysis_refused(study, _issuers(), model, refusal, datetime.now(UTC))
     answer = store.Answer(
@@ -52,7 +51,7 @@ def refuse(session: Session, study: Study, model: Model, refusal: Refusal) -> No
     _say(session, answer, message)
 
 
-def _say(session: Session, answer: store.Answer, message: Message) -> None:
+def _say(session: store.Session, answer: store.Answer, message: Message) -> None:
     if not store.save_answer(session, answer):
         return
     store.mark(session, answer.study, State.ANSWERED)
