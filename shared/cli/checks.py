@@ -17,7 +17,7 @@ from shared import broker, db, dead_letters, embedded, migrate, outbox, security
 from shared.cli import keys, running
 from shared.cli.check import Check, failure, warning, well
 from shared.errors import HubError
-from shared.events import SUBSCRIPTIONS, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS, UNROUTED, Lane, dead_letters_of, queue_of
 
 CLOCKS_AGREE: Final = timedelta(seconds=5)
 LATE: Final = timedelta(minutes=1)
@@ -94,6 +94,7 @@ def look_at_broker() -> Iterator[Check]:
                 for lane in Lane:
                     yield _queue(connection, service, queue_of(service, lane))
                 yield _queue(connection, service, dead_letters_of(service))
+            yield _queue(connection, "results_sharing", UNROUTED)
     except (OperationalError, OSError) as error:
         yield failure("broker", f"cannot be reached ({type(error).__name__})", "Start it, or correct HUB_BROKER_URL.")
 
