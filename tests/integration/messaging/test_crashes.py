@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hands import RELAY, WORKER, Post, Start, order, until
+from hands import RELAY, WORKER, Post, Start, order, task_body, task_headers, until
 
 from shared import db, outbox
 from shared.embedded import Stack
@@ -73,3 +73,28 @@ def test_a_relay_says_what_waits_and_that_it_lives(start: Start, tmp_path: Path)
 
     assert 'hub_outbox_delayed{service="imaging"} 1.0' in metrics
     assert 'hub_database_up{service="imaging"} 1.0' in metrics
+
+
+def test_a_worker_counts_in_its_children_and_its_parent_answers(post: Post, start: Start, tmp_path: Path) -> None:
+    heartbeat, port = tmp_path / "heartbeat", free_port()
+    told = {"HUB_METRICS_PORT": str(port), "HUB_HEARTBEAT_FILE": str(heartbeat)}
+    good, bad = order("store"), order("raise")
+    with start(*WORKER, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), **told):
+        for message in (bad, good):
+            post.put(task_body(message), headers=task_headers(), message_id=message.id)
+        post.put(b"{", headers=task_headers())
+        until(lambda: post.effects(good.id) == 1)
+        metrics = until(lambda: (text := scrape(port)).count("hub_messages_total{") == 3 and text)
+
+    assert heartbeat.exists()
+    for event, outcome in [
+        ("imaging.study-completed", "done"),
+        ("imaging.study-completed", "dead"),
+        ("unreadable", "dead"),
+    ]:
+        assert f'hub_messages_total{{event="{event}",outcome="{outcome}",service="imaging"}} 1.0' in metrics
+
+
+def scrape(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read().decode())
