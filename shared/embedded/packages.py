@@ -7,9 +7,8 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-
-import structlog
 
 from shared.embedded.machine import CannotStart, cache_folder, require_disk
 
@@ -32,12 +31,13 @@ def root_of(program: str) -> Path:
         return Path("/")
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
+    cache.chmod(0o755)  # as root, the servers run as another user
     folder = cache / "servers"
     with (cache / "servers.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second hub waits for the first one's download
         if not _has(folder, program):
             require_disk(cache)
-            structlog.get_logger().info("server_download_started", folder=str(folder))
+            sys.stderr.write("Downloading RabbitMQ and nginx from the distribution (35 MB, once) ...\n")
             _download(folder)
     return folder
 
@@ -57,16 +57,16 @@ def _download(folder: Path) -> None:
     archives = fresh / "archives"
     archives.mkdir(parents=True)
     try:
-        names = _needed([])
-        options: list[str] = []
-        if not names:
+        try:
+            _fetch([], archives)
+        except CannotStart:  # the machine's package lists are empty or old
             options = _own_lists(fresh)
             _apt([*options, "update"], archives)
-            names = _needed(options)
-        _apt([*options, "download", *names], archives)
+            _fetch(options, archives)
         for archive in sorted(archives.glob("*.deb")):
             subprocess.run(["dpkg", "-x", archive, fresh], check=True, capture_output=True)  # noqa: S603, S607 - as in _apt
         shutil.rmtree(archives)
+        shutil.rmtree(fresh / "apt", ignore_errors=True)
         _relocate_erlang(fresh, folder)
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
@@ -74,16 +74,11 @@ def _download(folder: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _needed(options: list[str]) -> list[str]:
-    """The packages to download; none when the package lists are empty."""
-    command = ["-s", *options, "install", "--no-install-recommends", *PACKAGES]
-    try:
-        plan = _apt(command, Path.cwd())
-    except CannotStart:
-        if options or shutil.which("apt-get") is None:
-            raise
-        return []
-    return [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+def _fetch(options: list[str], folder: Path) -> None:
+    """Download the packages and what of their needs is not installed here."""
+    plan = _apt(["-s", *options, "install", "--no-install-recommends", *PACKAGES], folder)
+    names = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    _apt([*options, "download", *names], folder)
 
 
 def _own_lists(folder: Path) -> list[str]:
