@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 FORBIDDEN_FILES = {"utils.py", "helpers.py", "common.py", "models.py", "schemas.py", "misc.py"}
 FORBIDDEN_WORDS = re.compile(r"^(get|process|handle|do)_|(?:^|_)(manager|helper)(?:_|$)", re.IGNORECASE)
-STANDARD_NAMES = {"get_response", "get_task_handler"}
+STANDARD_NAMES = {"get_response", "get_task_handler", "handle_starttag", "handle_endtag"}
 
 
 @pytest.mark.parametrize("service", DEPLOYED)
