@@ -22,7 +22,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     name = ""
 
-    def do_POST(self) -> None:  # noqa: N802 - the library names it
+    def do_POST(self) -> None:
         """Read the body and say what came."""
         size = len(self.rfile.read(int(self.headers["Content-Length"])))
         said = f"{self.name} {self.path} {self.headers['X-Request-Id']} {size}".encode()
