@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared import wake
 from shared.events import EVENTS_EXCHANGE, Lane, queue_of, routing_key
 from shared.fhir.message import Message
 
@@ -56,9 +57,6 @@ OUTBOX = Table(
 )
 WAITING = Index("outbox_waiting", OUTBOX.c.due_at, OUTBOX.c.id, postgresql_where=OUTBOX.c.published_at.is_(None))
 PUBLISHED = Index("outbox_published", OUTBOX.c.published_at, postgresql_where=OUTBOX.c.published_at.is_not(None))
-
-CHANNEL = "outbox"
-"""The NOTIFY channel on which a trigger of the table wakes the relay when a row that is due commits."""
 
 DEFAULT_EXCHANGE = ""
 """AMQP's own: it routes to the queue of that name, so only to the service that asks."""
@@ -119,6 +117,8 @@ def insert_row(session: Session, *, due_at: datetime | None = None, **columns: s
     """Add one row as it stands; the same message, way and delivery a second time is no second row."""
     when: dict[str, Any] = {} if due_at is None else {"due_at": due_at}
     session.execute(insert(OUTBOX).values(**columns, **when).on_conflict_do_nothing(constraint="outbox_once"))
+    if due_at is None:
+        wake.after_commit(session)
 
 
 def waiting(session: Session, limit: int) -> Sequence[Row[Any]]:

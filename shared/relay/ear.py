@@ -8,8 +8,8 @@ import threading
 import psycopg
 
 from shared import settings
-from shared.outbox import CHANNEL
 from shared.telemetry import log
+from shared.wake import CHANNEL
 
 PAUSE_SECONDS = 1.0
 

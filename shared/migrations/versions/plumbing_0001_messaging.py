@@ -1,4 +1,4 @@
-"""Outbox, inbox and dead letters, and the trigger that wakes the relay."""
+"""Outbox, inbox and dead letters."""
 
 from datetime import datetime
 
@@ -9,20 +9,6 @@ revision = "plumbing_0001"
 down_revision = None
 branch_labels = ("plumbing",)
 depends_on = None
-
-WAKE = """
-CREATE FUNCTION outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('outbox', '');
-    RETURN NULL;
-END
-$$
-"""
-
-TRIGGER = """
-CREATE TRIGGER outbox_wake AFTER INSERT ON outbox
-FOR EACH ROW WHEN (NEW.due_at <= now()) EXECUTE FUNCTION outbox_wake()
-"""
 
 
 def _now() -> sa.TextClause:
@@ -56,8 +42,6 @@ def upgrade() -> None:
     op.create_index(
         "outbox_published", "outbox", ["published_at"], postgresql_where=sa.text("published_at IS NOT NULL")
     )
-    op.execute(WAKE)
-    op.execute(TRIGGER)
     op.create_table("inbox", sa.Column("message_id", sa.Text, primary_key=True), _instant("claimed_at"))
     op.create_index("inbox_claimed", "inbox", ["claimed_at"])
     op.create_table(
