@@ -20,7 +20,7 @@ from services.results_sharing.fhir import messages
 from services.results_sharing.fhir.report import to_provenance, to_report
 from services.results_sharing.settings import settings
 from services.results_sharing.store import SERVICE, Session, transaction
-from shared import audit, outbox
+from shared import audit, outbox, telemetry
 from shared.audit import Action, Entity, Kind
 from shared.errors import Forbidden
 from shared.fhir.codes import study_identifier
@@ -257,4 +257,4 @@ def _record(
     session: Session, who: Principal, kind: Kind, action: Action, entities: list[Entity], *, detail: str | None = None
 ) -> None:
     event = audit.audit_event(service=SERVICE, who=who, kind=kind, action=action, entities=entities, detail=detail)
-    audit.record(session, event, service=SERVICE, correlation=who.session or who.subject)
+    audit.record(session, event, service=SERVICE, correlation=telemetry.correlation() or who.session)

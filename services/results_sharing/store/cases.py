@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -118,8 +118,12 @@ def record_change(session: Session, case_id: str, correlation: str, now: datetim
 def _find(session: Session, keys: Keys, *, lock: bool = False) -> list[Case]:
     """Known cases in the order of their ids, so that two transactions never wait for each other."""
     by_order = select(KEYS.c.case_id).where(KEYS.c.key.in_(keys.order))
-    wanted = or_(CASES.c.study_uid == keys.study_uid, CASES.c.id == keys.case_id, CASES.c.id.in_(by_order))
-    query = select(CASES.c.facts).where(wanted).order_by(CASES.c.id).limit(100)
+    wanted: list[ColumnElement[bool]] = [CASES.c.id.in_(by_order)]
+    if keys.study_uid is not None:
+        wanted.append(CASES.c.study_uid == keys.study_uid)
+    if keys.case_id is not None:
+        wanted.append(CASES.c.id == keys.case_id)
+    query = select(CASES.c.facts).where(or_(*wanted)).order_by(CASES.c.id).limit(100)
     rows = session.execute(query.with_for_update() if lock else query)
     return [case_from(facts) for facts in rows.scalars()]
 

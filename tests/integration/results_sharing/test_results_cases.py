@@ -102,6 +102,14 @@ def test_two_studies_of_one_order_are_two_cases_and_both_know_the_order(story: S
     assert {state(case) for case, _ in cases()} == {State.REVOKED}
 
 
+def test_orders_of_different_patients_never_become_one_case(story: Story) -> None:
+    other = Story(uid="2.25.43", accession="A-2", placer="P-2")
+    hear(story.order_placed(), other.order_placed(), other.patient_changed(3, "Other"))
+    assert len(cases()) == 2
+    hear(story.study_available(), other.study_available())
+    assert {case.patient_id for case, _ in cases()} == {story.patient, other.patient}
+
+
 def test_events_at_the_same_time_open_one_case(story: Story) -> None:
     events = [story.order_placed(), story.study_available(), story.instances_stored(), story.analysis_completed()]
     with ThreadPoolExecutor(8) as pool:
