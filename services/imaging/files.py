@@ -151,10 +151,11 @@ def check_writable(store: Path) -> None:
 
 def _move(source: Path, target: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(target.parent.parent)
         source.replace(target)
-        for folder in (target.parent, target.parent.parent):
-            _sync_folder(folder)
+        _sync_folder(target.parent)
     except OSError as error:
         raise _no_room(error) from None
 

@@ -4,7 +4,7 @@ Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images)
 """
 
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
@@ -60,8 +60,8 @@ def uid_of(*parts: str) -> str:
     return f"2.25.{uuid5(NAMESPACE_OID, '|'.join(parts)).int}"
 
 
-def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> bytes:
-    """A Part 10 file.
+def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> Dataset:
+    """The instance, with its file meta information.
 
     Args:
         source: header of the picture that was read.
@@ -102,11 +102,13 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
     made.HighBit = 7
     made.PixelRepresentation = 0
     made.PixelData = grey.tobytes() + b"\0" * (grey.size % 2)
-    return _part10(made)
+    return made
 
 
 def _reference(source: Dataset) -> Dataset:
     made = Dataset()
+    if "SpecificCharacterSet" in source:
+        made.SpecificCharacterSet = source.SpecificCharacterSet  # else pydicom guesses it anew for each element
     made.ReferencedSOPClassUID = source.SOPClassUID
     made.ReferencedSOPInstanceUID = source.SOPInstanceUID
     return made
@@ -120,7 +122,8 @@ def _shrink(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(grey.resize(size, Image.Resampling.BILINEAR))
 
 
-def _part10(made: Any) -> bytes:  # noqa: ANN401 (a Dataset; pydicom is untyped)
+def part10(made: Dataset) -> bytes:
+    """The file of an instance (PS3.10)."""
     buffer = BytesIO()
     made.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

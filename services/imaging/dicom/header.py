@@ -5,6 +5,7 @@ Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON m
 
 import logging
 import re
+from dataclasses import replace
 from functools import cache
 from os import fstat
 from pathlib import Path
@@ -109,6 +110,13 @@ def parse(path: Path, digest: str, size: int) -> Instance:
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
         raise Refused(Failure.DAMAGED) from None
     return _instance(values, digest, size, has_pixels=has_pixels)
+
+
+def describe(made: Dataset, digest: str, size: int) -> Instance:
+    """What `parse` would say of the file of an instance that the hub made."""
+    values = {keyword: _text(made, keyword) for keyword in HEADER}
+    values["TransferSyntaxUID"] = str(made.file_meta.TransferSyntaxUID)
+    return replace(_instance(values, digest, size, has_pixels=True), hub_made=True)
 
 
 def to_json(path: Path) -> dict[str, Any]:

@@ -13,9 +13,6 @@ from services.imaging.store.tables import INSTANCE, REVOKED_ORDER, STUDY
 from shared.errors import NotFound
 from shared.events import Lane
 
-PERSONS_NAMED = 5
-"""More different patients in one study than this tell nothing new."""
-
 
 def lock(session: Session, uid: str, now: datetime, orders: Sequence[str] = ()) -> Study:
     """A study, made when it is new, that no other transaction can decide about until this one ends.
@@ -24,8 +21,12 @@ def lock(session: Session, uid: str, now: datetime, orders: Sequence[str] = ()) 
         orders: what an announcement says it is based on; locked first, as `revoke` does.
     """
     _one_at_a_time(session, orders)
-    session.execute(insert(STUDY).values(uid=uid, first_seen_at=now).on_conflict_do_nothing())
-    return _study(session, session.execute(select(STUDY).where(STUDY.c.uid == uid).with_for_update()).one())
+    locked = select(STUDY).where(STUDY.c.uid == uid).with_for_update()
+    row = session.execute(locked).one_or_none()
+    if row is None:
+        session.execute(insert(STUDY).values(uid=uid, first_seen_at=now).on_conflict_do_nothing())
+        row = session.execute(locked).one()
+    return _study(session, row)
 
 
 def find(session: Session, uid: str) -> Study:
@@ -109,8 +110,8 @@ def _one_at_a_time(session: Session, orders: Sequence[str]) -> None:
 
 def _study(session: Session, row: Row[Any]) -> Study:
     own = (INSTANCE.c.study == row.uid, INSTANCE.c.hub_made.is_(False))
-    present = session.execute(select(func.count()).select_from(INSTANCE).where(*own)).scalar_one()
-    named = select(INSTANCE.c.patient_id, INSTANCE.c.issuer).where(*own).distinct().limit(PERSONS_NAMED)
+    named = select(INSTANCE.c.patient_id, INSTANCE.c.issuer, func.count()).where(*own)
+    groups = session.execute(named.group_by(INSTANCE.c.patient_id, INSTANCE.c.issuer)).all()
     return Study(
         uid=row.uid,
         state=State(row.state),
@@ -120,8 +121,8 @@ def _study(session: Session, row: Row[Any]) -> Study:
         first_seen_at=row.first_seen_at,
         last_instance_at=row.last_instance_at,
         look_at=row.look_at,
-        present=present,
-        pictured=frozenset((patient_id, issuer) for patient_id, issuer in session.execute(named)),
+        present=sum(number for *_, number in groups),
+        pictured=frozenset((patient_id, issuer) for patient_id, issuer, _ in groups),
     )
 
 

@@ -1,7 +1,6 @@
 """What the model says of a study: picture by picture, then the heat map, with no transaction open."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +68,6 @@ def _ask(
 def _keep(source: Instance, heat: NDArray[np.float32], model: Model, store: Path) -> Instance:
     """The heat map as an instance of the study, on disk."""
     described = header.source_header(files.find(store, source.digest))
-    kept = files.write(store, derived.heat_map(described, heat, model.name, model.version))
-    made = header.parse(files.find(store, kept.digest), kept.digest, kept.size)
-    return replace(made, hub_made=True)
+    made = derived.heat_map(described, heat, model.name, model.version)
+    kept = files.write(store, derived.part10(made))
+    return header.describe(made, kept.digest, kept.size)
