@@ -5,6 +5,7 @@ Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON m
 
 import logging
 import re
+import warnings
 from dataclasses import replace
 from functools import cache
 from os import fstat
@@ -168,6 +169,7 @@ def _quiet() -> None:
     """Pydicom's warnings quote values: no patient goes into a log."""
     config.settings.reading_validation_mode = config.IGNORE
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
 
 
 def _text(header: Dataset, keyword: str) -> str:

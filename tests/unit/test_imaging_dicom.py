@@ -1,0 +1,120 @@
+"""Headers, pixels and the derived heat map, on files made here and on the package's real ones."""
+
+from importlib.metadata import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.uid import RLELossless
+
+from services.imaging.dicom import derived, header, pixels
+from services.imaging.domain.instance import Failure
+from services.imaging.inference.reader import strongest
+
+REAL = ["RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm"]
+
+
+def real(name: str) -> Path:
+    found = next(file for file in files("pydicom-data") or [] if file.name == name)
+    return Path(str(found.locate()))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_radiograph_is_described_as_pydicom_reads_it(name: str) -> None:
+    made = dcmread(real(name))
+    found = header.parse(real(name), "0" * 64, 1)
+    assert (found.uid, found.study, found.series) == (
+        made.SOPInstanceUID,
+        made.StudyInstanceUID,
+        made.SeriesInstanceUID,
+    )
+    assert (found.rows, found.columns) == (made.Rows, made.Columns)
+    assert found.birth_date == made.PatientBirthDate
+    assert found.has_pixels
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
+def test_a_real_radiograph_cut_anywhere_is_damaged(tmp_path: Path, name: str, kept: float) -> None:
+    whole = real(name).read_bytes()
+    cut = tmp_path / "cut.dcm"
+    cut.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(header.Refused) as refused:
+        header.parse(cut, "0" * 64, 1)
+    assert refused.value.reason is Failure.DAMAGED
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_flipped_bytes_make_the_parser_fall_over(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    content = bytearray(real("RG1_J2KR.dcm").read_bytes()[:20_000])
+    for place in random.integers(132, 3000, size=12):
+        content[place] = random.integers(256)
+    file = tmp_path / "flipped.dcm"
+    file.write_bytes(content)
+    with pytest.raises(header.Refused):
+        header.parse(file, "0" * 64, 1)
+
+
+def test_every_encoding_of_one_radiograph_decodes_to_the_same_frame(tmp_path: Path) -> None:
+    plain = dcmread(real("RG1_UNCR.dcm"))
+    plain.compress(RLELossless, generate_instance_uid=False)
+    plain.save_as(tmp_path / "rle.dcm")
+    expected = pixels.frame(real("RG1_UNCR.dcm"), 1)
+    assert pixels.frame(tmp_path / "rle.dcm", 1) == expected
+    assert pixels.frame(real("RG1_J2KR.dcm"), 1) == expected
+
+
+def test_a_claim_of_too_many_pixels_is_refused_before_memory_is_asked_for(tmp_path: Path) -> None:
+    made = dcmread(real("RG1_J2KR.dcm"))
+    made.Rows = made.Columns = 65535
+    made.save_as(tmp_path / "huge.dcm")
+    with pytest.raises(header.Unreadable, match="too large"):
+        pixels.frame(tmp_path / "huge.dcm", 1)
+
+
+def test_metadata_shows_no_pixels_and_no_endless_element(tmp_path: Path) -> None:
+    made = dcmread(real("RG1_UNCR.dcm"))
+    made.add_new((0x0009, 0x0010), "LO", "SOMEBODY")
+    made.add_new((0x0009, 0x1001), "OB", b"x" * 200_000)
+    made.save_as(tmp_path / "long.dcm")
+    shown = header.to_json(tmp_path / "long.dcm")
+    assert "7FE00010" not in shown
+    assert "00091001" not in shown
+    assert shown["00100020"]["Value"] == ["9RG1"]
+
+
+def test_a_heat_map_made_twice_is_the_same_file_and_points_to_its_picture() -> None:
+    source = dcmread(real("RG1_UNCR.dcm"), stop_before_pixels=True)
+    heat = np.linspace(0, 1, source.Rows * source.Columns, dtype=np.float32).reshape(source.Rows, source.Columns)
+    first, second = (derived.heat_map(source, heat, "a-model", "1.0.0") for _ in range(2))
+    assert derived.part10(first) == derived.part10(second)
+    assert max(first.Rows, first.Columns) == derived.LONGEST_EDGE
+    assert first.Rows / first.Columns == pytest.approx(source.Rows / source.Columns, rel=0.01)
+    assert first.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert first.StudyInstanceUID == source.StudyInstanceUID
+    assert first.SeriesInstanceUID != source.SeriesInstanceUID
+    assert derived.heat_map(source, heat, "a-model", "1.0.1").SOPInstanceUID != first.SOPInstanceUID
+
+
+def test_the_description_of_a_heat_map_is_what_its_file_says(tmp_path: Path) -> None:
+    source = dcmread(real("RG1_UNCR.dcm"), stop_before_pixels=True)
+    made = derived.heat_map(source, np.zeros((source.Rows, source.Columns), np.float32), "a-model", "1.0.0")
+    content = derived.part10(made)
+    file = tmp_path / "heat.dcm"
+    file.write_bytes(content)
+    described = header.describe(made, "d", len(content))
+    assert described.hub_made
+    parsed = header.parse(file, "d", len(content))
+    assert vars(parsed) | {"hub_made": True} == vars(described)
+
+
+def test_the_region_is_the_box_around_the_strong_half() -> None:
+    heat = np.zeros((100, 200), np.float32)
+    heat[20:30, 40:80] = 0.8
+    heat[0, 0] = 0.1
+    region = strongest(heat)
+    assert region is not None
+    assert tuple(region) == pytest.approx((0.2, 0.2, 0.1, 0.2))
+    assert strongest(np.zeros((10, 10), np.float32)) is None
