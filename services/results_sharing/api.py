@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from services.results_sharing import store
-from services.results_sharing.domain.case import active_hold, not_analysed_reason
-from services.results_sharing.domain.state import state
+from services.results_sharing.domain.state import active_hold, not_analysed_reason, state
 from services.results_sharing.settings import settings
 from services.results_sharing.store import SERVICE, transaction
 from shared.http import Door, create_app, principal

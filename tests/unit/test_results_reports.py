@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.results_sharing.domain.case import Answer, Case
+from services.results_sharing.domain.answer import Answer
+from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.chain import GENESIS, Link, check, link_hash
 from services.results_sharing.domain.report import Signer, Status, amended, canonical_json, digest, signed, signer
 from services.results_sharing.domain.review import Impression, Review, ai_for, within_limit
-from services.results_sharing.fhir import facts
+from services.results_sharing.fhir import answers, facts
 from services.results_sharing.fhir.report import for_repository, to_provenance, to_report
 from shared.errors import Conflict, Forbidden, InvalidResource
 from shared.fhir.message import Message
@@ -119,7 +120,7 @@ def test_two_swapped_records_are_named() -> None:
 
 @pytest.mark.parametrize("event", ["imaging.analysis-completed", "imaging.analysis-refused"])
 def test_imagings_answers_are_understood(event: str) -> None:
-    answer = facts.answer_from(example(event))
+    answer = answers.answer_from(example(event))
     assert answer.model
     assert answer.model_version
     assert facts.study_uid_of(example(event))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.results_sharing.domain import delivery, hold, review
-from services.results_sharing.domain.case import AiState, Answer, Case, Hold, Identifier, Order, Study, ai_state
-from services.results_sharing.domain.case import not_analysed_reason as why
+from services.results_sharing.domain.answer import AiState, Answer
+from services.results_sharing.domain.case import Case, Hold
 from services.results_sharing.domain.facts import (
     Answered,
     AnswerOverdue,
@@ -23,8 +23,10 @@ from services.results_sharing.domain.facts import (
     merge,
     take,
 )
+from services.results_sharing.domain.order import Identifier, Order, Study
 from services.results_sharing.domain.report import Signer
-from services.results_sharing.domain.state import State, is_open, running_until, state
+from services.results_sharing.domain.state import State, ai_state, is_open, running_until, state
+from services.results_sharing.domain.state import not_analysed_reason as why
 from shared.errors import Conflict, HubError, InvalidResource, Unavailable
 from shared.events import Lane
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from services.results_sharing.domain.case import Answer, Case, Hold, Order, Study
+from services.results_sharing.domain.answer import Answer
+from services.results_sharing.domain.case import Case, Hold
+from services.results_sharing.domain.order import Order, Study
 from shared.events import Lane
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from services.results_sharing.domain.case import Case, Resolution, active_hold
+from services.results_sharing.domain.case import Case, Resolution
 from services.results_sharing.domain.report import Signer
 from services.results_sharing.domain.review import require_open
+from services.results_sharing.domain.state import active_hold
 from shared.errors import Conflict, InvalidResource
 
 Action = Literal["reject", "read"]

@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.results_sharing.domain.case import Case, active_hold
+from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.review import Review, require_open, within_limit
+from services.results_sharing.domain.state import active_hold
 from shared.errors import Conflict, Forbidden, InvalidResource
 
 

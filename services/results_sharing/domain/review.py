@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.results_sharing.domain.case import Answer, Case
+from services.results_sharing.domain.answer import Answer
+from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.state import is_open
 from shared.errors import Conflict, InvalidResource
 

@@ -12,7 +12,8 @@ dead-lettered   a message of the case lies in this service's dead letters, or it
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.results_sharing.domain.case import AiState, Case, active_hold, ai_state
+from services.results_sharing.domain.answer import AiState
+from services.results_sharing.domain.case import Case, Hold
 
 
 class State(StrEnum):
@@ -65,3 +66,47 @@ def running_until(case: Case) -> datetime | None:
 def is_open(case: Case) -> bool:
     """Whether a reader may still sign or resolve it."""
     return not case.signed and state(case) not in {State.REVOKED, State.REJECTED}
+
+
+NO_ANSWER = "no answer"
+"""Why a study is not analysed when no model answered in time."""
+
+NO_IMAGES = "no images yet"
+"""The same, when imaging has not said that it has any."""
+
+ON_HOLD = {
+    "wrong-patient": "the images do not belong to the announced patient",
+    "incomplete": "not all images arrived in time",
+    "unannounced": "images without an announced study",
+    "no-images": "the study was announced, its images never came",
+}
+"""A hold's code in words."""
+
+
+def active_hold(case: Case) -> Hold | None:
+    """The hold that stands: not lifted by a later completion, nor by a human who reads what is there."""
+    if case.hold is None or (case.completed_at and case.completed_at >= case.hold.at):
+        return None
+    if case.resolution and case.resolution.action == "read" and case.resolution.hold == case.hold.code:
+        return None
+    return case.hold
+
+
+def ai_state(case: Case) -> AiState:
+    """One of the four states of the worklist."""
+    if case.answer is not None:
+        if case.answer.flagged is None:
+            return AiState.NOT_ANALYSED
+        return AiState.FLAGGED if case.answer.flagged else AiState.NOT_FLAGGED
+    return AiState.NOT_ANALYSED if case.overdue or (case.hold and not case.completed_at) else AiState.RUNNING
+
+
+def not_analysed_reason(case: Case) -> str | None:
+    """Why no model looked, in words; None when one did, or still may."""
+    if ai_state(case) is not AiState.NOT_ANALYSED:
+        return None
+    if case.answer is not None:
+        return case.answer.reason or "no reason given"
+    if case.hold and not case.completed_at:
+        return ON_HOLD.get(case.hold.code, case.hold.code)
+    return NO_ANSWER if case.stored or case.completed_at else NO_IMAGES

@@ -6,17 +6,11 @@ The model may reorder, it may not tell: its category stays hidden from a reader 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.results_sharing.domain.case import (
-    ON_HOLD,
-    AiState,
-    Case,
-    Patient,
-    active_hold,
-    ai_state,
-    not_analysed_reason,
-)
+from services.results_sharing.domain.answer import AiState
+from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.review import Review
-from services.results_sharing.domain.state import State, state
+from services.results_sharing.domain.state import ON_HOLD, State, active_hold, ai_state, not_analysed_reason, state
 from shared.events import Lane
 
 LANE_ORDER = list(Lane)

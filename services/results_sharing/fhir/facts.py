@@ -4,36 +4,16 @@ Sources: http://hl7.org/fhir/R4/servicerequest.html, imagingstudy.html, observat
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from services.results_sharing.domain.case import Answer, Hold, Identifier, Order, Patient, Study
+from services.results_sharing.domain.case import Hold
+from services.results_sharing.domain.order import Order, Patient, Study
+from services.results_sharing.fhir.elements import identifiers_of, instant, said_at, words_of
 from shared.errors import InvalidResource
-from shared.fhir.codes import BASE, REPORT_SYSTEM, STUDY_SYSTEM, study_uid
+from shared.fhir.codes import REPORT_SYSTEM, STUDY_SYSTEM, study_uid
 from shared.fhir.message import Message
 
 Resource = dict[str, Any]
-
-REASONS: Final = {
-    "adult": "adult",
-    "age-unknown": "age unknown",
-    "too-young": "too young",
-    "modality": "another kind of image",
-    "body-part": "another body part",
-    "unlike-training-data": "unlike the images the model learned from",
-    "unreadable": "the image cannot be read",
-    "no-pixels": "no image in the study",
-    "model-failed": "the model failed",
-}
-"""Codes of *not analysed* in words."""
-
-
-def said_at(message: Message) -> datetime:
-    """When the event was said.
-
-    Raises:
-        InvalidResource: the Bundle has no time.
-    """
-    return _instant(message.bundle.get("timestamp"), "Bundle.timestamp")
 
 
 def study_uid_of(message: Message) -> str | None:
@@ -108,8 +88,8 @@ def order_from(message: Message) -> Order:
         reference=f"urn:uuid:{order.get('id', '')}",
         identifiers=identifiers_of(order),
         priority=order.get("priority"),
-        code=_words(order.get("code")),
-        reason=_words(next(iter(order.get("reasonCode") or []), None)),
+        code=words_of(order.get("code")),
+        reason=words_of(next(iter(order.get("reasonCode") or []), None)),
         requester=(order.get("requester") or {}).get("display"),
         at=_updated(order, message),
     )
@@ -151,89 +131,8 @@ def hold_from(message: Message) -> Hold:
             raise InvalidResource("The message does not say why", expression="OperationOutcome.issue.details.coding")
 
 
-def answer_from(message: Message) -> Answer:
-    """What a model said; of several findings the flagged one first.
-
-    Raises:
-        InvalidResource: the message carries neither a finding nor a reason.
-    """
-    answers = [_answer(observation, message) for observation in message.resources("Observation")]
-    if not answers:
-        message.resource("Observation")
-    return max(answers, key=lambda answer: (bool(answer.flagged), answer.flagged is not None))
-
-
-def _answer(observation: Resource, message: Message) -> Answer:
-    extensions = {
-        extension.get("url"): extension.get("valueString") for extension in observation.get("extension") or []
-    }
-    parts = {
-        _code(part.get("code")): (part.get("valueQuantity") or {}).get("value")
-        for part in observation.get("component") or []
-    }
-    device = next(iter(message.resources("Device")), {})
-    absent = observation.get("dataAbsentReason")
-    state = _code(observation.get("valueCodeableConcept"))
-    if absent is None and state not in {"flagged", "not-flagged"}:
-        raise InvalidResource("The finding has neither a state nor a reason", expression="Observation.value")
-    reports = [found.value for report in message.resources("DiagnosticReport") for found in identifiers_of(report)]
-    return Answer(
-        at=said_at(message),
-        flagged=None if absent is not None else state == "flagged",
-        reason=_reason(absent) if absent is not None else None,
-        finding=_words(observation.get("code")),
-        model=next((name.get("name") for name in device.get("deviceName") or []), None),
-        model_version=next((version.get("value") for version in device.get("version") or []), None),
-        model_digest=_digest(device),
-        probability=parts.get("probability"),
-        threshold=parts.get("threshold"),
-        region=extensions.get(f"{BASE}/StructureDefinition/region"),
-        heat_map=extensions.get(f"{BASE}/StructureDefinition/heat-map"),
-        heat_map_series=extensions.get(f"{BASE}/StructureDefinition/heat-map-series"),
-        unchecked=tuple(note["text"] for note in observation.get("note") or [] if note.get("text")),
-        report=next(iter(reports), None),
-        observation=observation,
-    )
-
-
-def _reason(absent: Resource) -> str:
-    code = _code(absent)
-    return REASONS.get(code or "", (code or absent.get("text") or "no reason given").replace("-", " "))
-
-
-def _digest(device: Resource) -> str | None:
-    for property_ in device.get("property") or []:
-        for value in property_.get("valueCode") or []:
-            if text := value.get("text") or _code(value):
-                return str(text)
-    return None
-
-
-def identifiers_of(resource: Resource) -> tuple[Identifier, ...]:
-    """Identifiers with a system and a value."""
-    made = []
-    for identifier in resource.get("identifier") or []:
-        match identifier:
-            case {"system": str(system), "value": str(value)}:
-                made.append(Identifier(system, value, _code(identifier.get("type"))))
-            case _:
-                pass
-    return tuple(made)
-
-
 def _reference(resource: Resource) -> set[str]:
     return {f"urn:uuid:{resource['id']}"} if resource.get("id") else set()
-
-
-def _code(concept: Resource | None) -> str | None:
-    return next((str(coding["code"]) for coding in (concept or {}).get("coding") or [] if coding.get("code")), None)
-
-
-def _words(concept: Resource | None) -> str | None:
-    if not concept:
-        return None
-    displays = (coding.get("display") for coding in concept.get("coding") or [])
-    return concept.get("text") or next((display for display in displays if display), None)
 
 
 def _name(name: Resource) -> str:
@@ -244,14 +143,4 @@ def _name(name: Resource) -> str:
 
 def _updated(resource: Resource, message: Message) -> datetime:
     updated = (resource.get("meta") or {}).get("lastUpdated")
-    return _instant(updated, "Resource.meta.lastUpdated") if updated else said_at(message)
-
-
-def _instant(text: str | None, expression: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text or "")
-    except ValueError:
-        raise InvalidResource("This is not an instant", expression=expression, fix="Use FHIR's instant.") from None
-    if at.tzinfo is None:
-        raise InvalidResource("The instant has no time zone", expression=expression)
-    return at
+    return instant(updated, "Resource.meta.lastUpdated") if updated else said_at(message)

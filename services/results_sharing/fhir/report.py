@@ -6,7 +6,8 @@ Its server knows no hub id, so every reference is logical (http://hl7.org/fhir/R
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from services.results_sharing.domain.case import Case, Identifier, Patient
+from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.order import Identifier, Patient
 from services.results_sharing.domain.report import Version
 from shared.fhir.codes import BASE, LOINC, REPORT_SYSTEM, study_identifier
 

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.results_sharing.domain.case import Case, Patient
+from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.facts import merge
+from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.state import State, is_open, running_until, state
 from services.results_sharing.domain.worklist import LANE_ORDER
 from services.results_sharing.store.tables import CASES, KEYS, PATIENTS, TIMELINE

@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.results_sharing.domain.case import Answer, Case, Patient, active_hold
+from services.results_sharing.domain.answer import Answer
+from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.report import Version
 from services.results_sharing.domain.review import Review, ai_for
-from services.results_sharing.domain.state import State, state
+from services.results_sharing.domain.state import State, active_hold, state
 from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
 from services.results_sharing.store.cases import case_from, load, patients_of
 from services.results_sharing.store.reports import reports_of

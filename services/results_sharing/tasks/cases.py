@@ -21,7 +21,7 @@ from services.results_sharing.domain.facts import (
     with_patient,
 )
 from services.results_sharing.domain.state import State, state
-from services.results_sharing.fhir import facts, messages
+from services.results_sharing.fhir import answers, elements, facts, messages
 from services.results_sharing.settings import settings
 from services.results_sharing.store import Session, transaction
 from services.results_sharing.tasks.worker import moment, worker
@@ -51,7 +51,7 @@ def open_for_order(message: Message) -> None:
 @worker.on(Event.ORDER_REVOKED)
 def close_for_order(message: Message) -> None:
     """A revoked order closes its cases, unless somebody has signed."""
-    _take(message, OrderRevoked(facts.said_at(message), facts.order_from(message)))
+    _take(message, OrderRevoked(elements.said_at(message), facts.order_from(message)))
 
 
 @worker.on(Event.STUDY_AVAILABLE)
@@ -81,13 +81,13 @@ def hold_for_a_human(message: Message) -> None:
 @worker.on(Event.ANALYSIS_COMPLETED)
 def take_answer(message: Message) -> None:
     """A model answered; after the signature it is a discrepancy that changes nothing."""
-    _take(message, Answered(facts.answer_from(message), message.lane))
+    _take(message, Answered(answers.answer_from(message), message.lane))
 
 
 @worker.on(Event.ANALYSIS_REFUSED)
 def take_refusal(message: Message) -> None:
     """A model did not look, and says why."""
-    _take(message, Answered(facts.answer_from(message), message.lane))
+    _take(message, Answered(answers.answer_from(message), message.lane))
 
 
 @worker.on(Event.ANSWER_DUE)
@@ -116,7 +116,7 @@ def _take(message: Message, fact: Fact) -> None:
 def _taken(session: Session, case: Case, fact: Fact, message: Message, now: datetime) -> Case:
     taken = take(case, fact)
     if message.event in OF_THE_HOSPITAL and (patient := facts.patient_id_of(message)):
-        taken = with_patient(taken, patient, facts.said_at(message))
+        taken = with_patient(taken, patient, elements.said_at(message))
     if taken.heard_at and taken.answer_due_at is None:
         taken = replace(taken, answer_due_at=now + settings().answer_within)
         outbox.add(session, messages.answer_due(taken), due_at=taken.answer_due_at)

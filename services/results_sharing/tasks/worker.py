@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from services.results_sharing import store
-from services.results_sharing.fhir import facts
+from services.results_sharing.fhir import elements, facts
 from services.results_sharing.store import SERVICE, transaction
 from shared import inbox
 from shared.fhir.message import Message
@@ -25,4 +25,6 @@ def record(message: Message) -> None:
 
 def moment(message: Message) -> store.Moment:
     """The line of an event in the timeline; nothing of a patient."""
-    return store.Moment(str(message.event), facts.said_at(message), str(message.lane), message.id, message.correlation)
+    return store.Moment(
+        str(message.event), elements.said_at(message), str(message.lane), message.id, message.correlation
+    )

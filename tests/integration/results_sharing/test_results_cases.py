@@ -11,8 +11,10 @@ from story import START, Story
 from telling import hear, only_case
 
 from services.results_sharing import store
-from services.results_sharing.domain.case import AiState, Case, Patient, ai_state, not_analysed_reason
-from services.results_sharing.domain.state import State, state
+from services.results_sharing.domain.answer import AiState
+from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.order import Patient
+from services.results_sharing.domain.state import State, ai_state, not_analysed_reason, state
 from services.results_sharing.store import transaction
 from services.results_sharing.tasks import app
 from shared.errors import InvalidResource
