@@ -51,7 +51,6 @@ _TYPE_2: Final = (
     "AccessionNumber",
     "ReferringPhysicianName",
     "PatientOrientation",
-    "Laterality",
 )
 
 
@@ -107,8 +106,6 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
 
 def _reference(source: Dataset) -> Dataset:
     made = Dataset()
-    if "SpecificCharacterSet" in source:
-        made.SpecificCharacterSet = source.SpecificCharacterSet  # else pydicom guesses it anew for each element
     made.ReferencedSOPClassUID = source.SOPClassUID
     made.ReferencedSOPInstanceUID = source.SOPInstanceUID
     return made

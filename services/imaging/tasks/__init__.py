@@ -62,7 +62,7 @@ def look_again(message: Message) -> None:
             completion.advance(session, uid, datetime.now(UTC), settings())
 
 
-def _unread(session: store.Session, message: Message) -> None:
+def refuse_unread(session: store.Session, message: Message) -> None:
     """The last retry failed: the pictures stayed away, and that is said."""
     study = store.lock(session, fhir.study_uid(message), datetime.now(UTC))
     if study.state is State.COMPLETE:
@@ -70,7 +70,7 @@ def _unread(session: store.Session, message: Message) -> None:
         answering.refuse(session, study, _model(reader.model), refusal)
 
 
-@worker.on(Event.STUDY_COMPLETED, exhausted=_unread)
+@worker.on(Event.STUDY_COMPLETED, exhausted=refuse_unread)
 def read_study(
     message: Message,
     *,
