@@ -1,0 +1,1 @@
+"""The gateway's rules, without I/O: what may be stored, how things are found, what a change means, who may pass."""

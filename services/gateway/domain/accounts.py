@@ -1,0 +1,53 @@
+"""People and systems: what a name, a password and an address to return to must look like, and how often one may try."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from shared.errors import InvalidResource
+
+SHORTEST_PASSWORD: Final = 12
+LONGEST_PASSWORD: Final = 256
+"""Longer ones would only make the hash slow."""
+
+SITTING_ENDS: Final = timedelta(hours=8)
+"""A working day: after it one signs in again."""
+
+TRIES_WINDOW: Final = timedelta(minutes=5)
+TRIES_A_NAME: Final = 10
+TRIES_AN_ADDRESS: Final = 200
+"""Behind the proxy all people share its address, so this only stops floods; a name has its own, lower limit."""
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+
+
+def require_name(name: str) -> str:
+    """An account's or client's name.
+
+    Raises:
+        InvalidResource: it has other than small letters, digits, dot, underscore and hyphen.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidResource(
+            "The name cannot be used", fix="Use 2 to 64 small letters, digits, dots, underscores and hyphens."
+        )
+    return name
+
+
+def require_password(password: str) -> str:
+    """A password that is long enough (length counts, not signs: NIST SP 800-63B 5.1.1.2).
+
+    Raises:
+        InvalidResource: too short or too long.
+    """
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise InvalidResource(
+            "The password is too short or too long", fix=f"Use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
+        )
+    return password
+
+
+def local_path(wanted: str) -> str:
+    """Where to go after signing in: a path of this hub, never another site's address."""
+    plain = wanted.startswith("/") and not wanted.startswith(("//", "/sign-")) and wanted.isprintable()
+    return wanted if plain and "\\" not in wanted else "/"

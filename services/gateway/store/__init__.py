@@ -1,0 +1,62 @@
+"""All SQL of the gateway; functions take a session first, and nobody but `transaction` commits."""
+
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from services.gateway.store.accounts import (
+    Account,
+    Client,
+    add_account,
+    add_client,
+    begin_sign_in,
+    count_try,
+    disable_account,
+    disable_client,
+    end_sign_in,
+    find_account,
+    find_client,
+    find_signed_in,
+    forget_tries,
+    list_accounts,
+    list_clients,
+)
+from services.gateway.store.answers import Answer, claim_answer, give_answer
+from services.gateway.store.intake import Saved, take_in
+from services.gateway.store.resources import Stored, find, find_by_identifier, lock
+from services.gateway.store.search import search
+from services.gateway.store.sittings import begin_sittings
+from shared import db
+
+transaction = partial(db.transaction, "gateway")
+
+__all__ = [
+    "Account",
+    "Answer",
+    "Client",
+    "Saved",
+    "Session",
+    "Stored",
+    "add_account",
+    "add_client",
+    "begin_sign_in",
+    "begin_sittings",
+    "claim_answer",
+    "count_try",
+    "disable_account",
+    "disable_client",
+    "end_sign_in",
+    "find",
+    "find_account",
+    "find_by_identifier",
+    "find_client",
+    "find_signed_in",
+    "forget_tries",
+    "give_answer",
+    "list_accounts",
+    "list_clients",
+    "lock",
+    "search",
+    "take_in",
+    "transaction",
+]

@@ -1,0 +1,229 @@
+"""Taking resources in: recognised by identifier, references rewritten, each stored once with its versions.
+
+Two messages that bring the same new patient at once meet in the unique index of identifiers: the second waits for the
+first and then finds its patient. All locks are taken in sorted order.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from services.gateway.domain import references
+from services.gateway.domain.draft import (
+    Draft,
+    Key,
+    identifiers_of,
+    is_preliminary_ai,
+    patient_of,
+    span_when,
+    status_of,
+)
+from services.gateway.domain.references import Known, Pointer
+from services.gateway.store.resources import Stored, find_all, find_identifiers, lock
+from services.gateway.store.tables import IDENTIFIER, RESOURCE, VERSION
+from shared.errors import Conflict, InvalidResource
+
+Origin = Literal["outside", "hub"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a draft.
+
+    Attributes:
+        before: the version that was current until now; None for a new resource.
+        changed: whether a version was written; the same content again changes nothing.
+    """
+
+    draft: Draft
+    before: Stored | None
+    changed: bool
+    version: int
+    last_updated: datetime
+    digest: bytes
+    body: bytes
+
+
+def take_in(
+    session: Session, drafts: Sequence[Draft], *, origin: Origin = "outside", said_at: datetime | None = None
+) -> list[Saved]:
+    """Store resources that came together.
+
+    Args:
+        origin: what comes from outside must refer to things that exist; the hub's own may arrive in any order.
+        said_at: when it was said; nothing older replaces it.
+
+    Raises:
+        Conflict: identifiers of one draft belong to different resources, or to one that the caller must not change.
+        InvalidResource: a reference leads nowhere.
+    """
+    found = references.pointers(drafts)
+    ids = _recognise(session, drafts, [key for pointer in found if (key := pointer.key)])
+    known = _known(session, drafts, found, ids)
+    before = known.stored
+    references.settle(list(drafts), found, known.references, strict=origin == "outside")
+    saved = [_compare(draft, before.get(draft.id), said_at) for draft in drafts]
+    if again := {one.draft.id for one in saved if one.changed and one.before}:
+        held = lock(session, again)
+        saved = [_compare(one.draft, held.get(one.draft.id, one.before), said_at) for one in saved]
+    _refuse_foreign(saved, origin)
+    _write(session, [one for one in saved if one.changed], origin, said_at)
+    return saved
+
+
+def _recognise(session: Session, drafts: Sequence[Draft], wanted: list[Key]) -> dict[Key, str]:
+    """Give each draft the id that its identifiers have, claiming those that nobody has."""
+    claims = sorted(((key, draft) for draft in drafts for key in draft.keys), key=itemgetter(0))
+    if len({key for key, _ in claims}) < len(claims):
+        raise InvalidResource(
+            "Two resources of the message have the same identifier",
+            expression="Bundle.entry",
+            fix="Send each resource once.",
+        )
+    rows = [
+        {"id": draft.id, "system": key.system, "value": key.value, "type": key.type, "is_key": True}
+        for key, draft in claims
+    ]
+    if rows:
+        session.execute(upsert(IDENTIFIER).on_conflict_do_nothing(), rows)
+    pairs = {(key.system, key.value) for key in [*wanted, *(key for draft in drafts for key in draft.keys)]}
+    ids = find_identifiers(session, pairs)
+    for draft in drafts:
+        owners = {ids[key] for key in draft.keys}
+        others = owners - {draft.id}
+        if len(others) > 1 or (others and draft.fixed):
+            raise Conflict(
+                f"The identifiers of the {draft.type} belong to different resources",
+                expression=f"{draft.at}.identifier",
+                fix="Send identifiers of one resource only; merging is a decision for people.",
+            )
+        if others:
+            (known,) = others
+            if draft.id in owners:
+                session.execute(update(IDENTIFIER).where(IDENTIFIER.c.id == draft.id).values(id=known))
+            draft.id = known
+    return ids | {key: draft.id for draft in drafts for key in draft.keys}
+
+
+@dataclass(frozen=True)
+class _Found:
+    references: Known
+    stored: dict[str, Stored]
+
+
+def _known(session: Session, drafts: Sequence[Draft], found: list[Pointer], ids: dict[Key, str]) -> _Found:
+    """One look at everything that is named: the drafts' own resources and what they point at."""
+    named = {number for pointer in found if (number := pointer.number)}
+    stored = find_all(session, {draft.id for draft in drafts} | named | set(ids.values()))
+    types = {number: one.type for number, one in stored.items()} | {draft.id: draft.type for draft in drafts}
+    without = [pointer.number for pointer in found if pointer.number in stored and "identifier" not in pointer.holder]
+    return _Found(Known(types, ids, _outside_names(session, [number for number in without if number])), stored)
+
+
+def _outside_names(session: Session, numbers: list[str]) -> dict[str, Key]:
+    if not numbers:
+        return {}
+    query = select(IDENTIFIER.c.id, IDENTIFIER.c.type, IDENTIFIER.c.system, IDENTIFIER.c.value)
+    rows = session.execute(query.where(IDENTIFIER.c.id.in_(numbers), IDENTIFIER.c.is_key)).all()
+    return {row.id: Key(row.type, row.system, row.value) for row in rows}
+
+
+def _compare(draft: Draft, before: Stored | None, said_at: datetime | None) -> Saved:
+    content = {name: value for name, value in draft.resource.items() if name not in {"id", "meta"}}
+    meta = {
+        name: value
+        for name, value in draft.resource.get("meta", {}).items()
+        if name not in {"versionId", "lastUpdated"}
+    }
+    digest = hashlib.sha256(orjson.dumps([content, meta], option=orjson.OPT_SORT_KEYS)).digest()
+    older = before is not None and said_at is not None and before.said_at is not None and said_at <= before.said_at
+    if before and (before.digest == digest or older):
+        return Saved(draft, before, False, before.version, before.last_updated, before.digest, before.body)
+    version = before.version + 1 if before else 1
+    now = datetime.now(UTC)
+    stamp = {"versionId": str(version), "lastUpdated": now.isoformat(timespec="milliseconds")}
+    full = {"resourceType": draft.type, "id": draft.id, "meta": {**meta, **stamp}, **content}
+    return Saved(draft, before, True, version, now, digest, orjson.dumps(full))
+
+
+def _refuse_foreign(saved: Sequence[Saved], origin: Origin) -> None:
+    for one in saved:
+        if one.changed and one.before and one.before.origin != origin:
+            raise Conflict(
+                f"This {one.draft.type} is not the caller's to change",
+                expression=one.draft.at,
+                fix="Only who originated a resource changes it.",
+            )
+
+
+def _write(session: Session, saved: Sequence[Saved], origin: Origin, said_at: datetime | None) -> None:
+    updated = [one for one in saved if one.before]
+    if updated:
+        _keep_history(session, updated)
+    rows = [_row(one, origin, said_at) for one in saved]
+    if rows:
+        row = upsert(RESOURCE)
+        session.execute(
+            row.on_conflict_do_update(
+                index_elements=["id"], set_={name: row.excluded[name] for name in rows[0] if name != "id"}
+            ),
+            rows,
+        )
+    others = [
+        {"id": one.draft.id, "system": key.system, "value": key.value, "type": key.type, "is_key": False}
+        for one in saved
+        for key in identifiers_of(one.draft.resource)
+        if key not in one.draft.keys
+    ]
+    if others:
+        session.execute(upsert(IDENTIFIER).on_conflict_do_nothing(), others)
+
+
+def _row(one: Saved, origin: Origin, said_at: datetime | None) -> dict[str, Any]:
+    resource = one.draft.resource
+    span = span_when(resource)
+    return {
+        "id": one.draft.id,
+        "type": one.draft.type,
+        "version": one.version,
+        "last_updated": one.last_updated,
+        "origin": origin,
+        "said_at": said_at,
+        "patient": one.draft.id if one.draft.type == "Patient" else patient_of(resource),
+        "status": status_of(resource),
+        "starts": span.start if span else None,
+        "ends": span.end if span else None,
+        "preliminary": is_preliminary_ai(resource),
+        "digest": one.digest,
+        "body": one.body,
+    }
+
+
+def _keep_history(session: Session, updated: Sequence[Saved]) -> None:
+    """The version that was current becomes history, and identifiers that are gone find it no more."""
+    past = [
+        {"id": b.id, "version": b.version, "type": b.type, "last_updated": b.last_updated, "body": b.body}
+        for one in updated
+        if (b := one.before)
+    ]
+    session.execute(insert(VERSION), past)
+    for one in updated:
+        if one.before:
+            now = set(identifiers_of(one.draft.resource))
+            gone = [key for key in identifiers_of(one.before.resource) if key not in now]
+            for key in gone:
+                session.execute(
+                    delete(IDENTIFIER).where(
+                        IDENTIFIER.c.id == one.draft.id,
+                        IDENTIFIER.c.system == key.system,
+                        IDENTIFIER.c.value == key.value,
+                    )
+                )

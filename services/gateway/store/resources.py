@@ -1,0 +1,100 @@
+"""Resources as they are stored: found by id, and by what the outside calls them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, select, tuple_
+from sqlalchemy.orm import Session
+
+from services.gateway.domain.draft import Key
+from services.gateway.store.tables import IDENTIFIER, RESOURCE
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The current version of a resource.
+
+    Attributes:
+        origin: `outside` or `hub`.
+        said_at: when the hub's own service said it; None for what came from outside.
+        digest: SHA-256 of the content without id and version.
+        body: the JSON as it is answered.
+    """
+
+    id: str
+    type: str
+    version: int
+    last_updated: datetime
+    origin: str
+    said_at: datetime | None
+    patient: str | None
+    status: str | None
+    preliminary: bool
+    digest: bytes
+    body: bytes
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The JSON, parsed."""
+        return dict(orjson.loads(self.body))
+
+
+COLUMNS = [RESOURCE.c[name] for name in Stored.__dataclass_fields__]
+
+
+def stored_from(row: Row[Any]) -> Stored:
+    """The domain's view of a row of `COLUMNS`."""
+    return Stored(**row._mapping)  # noqa: SLF001 (public in SQLAlchemy, in spite of its name)
+
+
+def find(session: Session, kind: str, number: str) -> Stored | None:
+    """A resource by its id."""
+    row = session.execute(select(*COLUMNS).where(RESOURCE.c.id == number, RESOURCE.c.type == kind)).first()
+    return stored_from(row) if row else None
+
+
+def find_all(session: Session, numbers: Collection[str]) -> dict[str, Stored]:
+    """The resources that exist among some ids."""
+    if not numbers:
+        return {}
+    rows = session.execute(select(*COLUMNS).where(RESOURCE.c.id.in_(sorted(numbers)))).all()
+    return {row.id: stored_from(row) for row in rows}
+
+
+def lock(session: Session, numbers: Collection[str]) -> dict[str, Stored]:
+    """The same, held for this transaction; in the order of ids, so that two callers never wait for each other."""
+    if not numbers:
+        return {}
+    query = select(*COLUMNS).where(RESOURCE.c.id.in_(sorted(numbers))).order_by(RESOURCE.c.id).with_for_update()
+    return {row.id: stored_from(row) for row in session.execute(query).all()}
+
+
+def find_by_identifier(session: Session, kind: str, identifiers: Iterable[Key]) -> list[str]:
+    """The ids of the resources of a type that carry one of some identifiers, at most two: none, one, or too many."""
+    pairs = [(key.system, key.value) for key in identifiers]
+    query = (
+        select(IDENTIFIER.c.id)
+        .where(IDENTIFIER.c.type == kind, tuple_(IDENTIFIER.c.system, IDENTIFIER.c.value).in_(pairs))
+        .distinct()
+        .limit(2)
+    )
+    return list(session.scalars(query))
+
+
+def find_identifiers(session: Session, pairs: Collection[tuple[str, str]]) -> dict[Key, str]:
+    """Which resources carry the given (system, value) pairs; of several that share one, none is named."""
+    if not pairs:
+        return {}
+    query = select(IDENTIFIER.c.type, IDENTIFIER.c.system, IDENTIFIER.c.value, IDENTIFIER.c.id, IDENTIFIER.c.is_key)
+    found: dict[Key, str] = {}
+    ambiguous: set[Key] = set()
+    for row in session.execute(query.where(tuple_(IDENTIFIER.c.system, IDENTIFIER.c.value).in_(sorted(pairs)))):
+        key = Key(row.type, row.system, row.value)
+        if key in found and not row.is_key:
+            ambiguous.add(key)
+            continue
+        found[key] = row.id
+    return {key: number for key, number in found.items() if key not in ambiguous}
