@@ -17,7 +17,10 @@ from shared.errors import InvalidResource, Unavailable
 from shared.fhir.codes import REPORT_SYSTEM
 
 STEP: Final = timedelta(seconds=10)
-"""Patience with one connect, write or read."""
+"""Patience with one write or read."""
+
+CONNECT: Final = timedelta(seconds=3)
+"""Patience with the connect: a hospital that is away must not keep other cases waiting."""
 
 TOTAL: Final = timedelta(seconds=30)
 """Patience with one try as a whole, however slowly the server drips; below the lease of a delivery."""
@@ -57,7 +60,8 @@ def send_report(
     if token is not None:
         headers["Authorization"] = f"Bearer {token.get_secret_value()}"
     address = f"{str(url).rstrip('/')}/DiagnosticReport"
-    with httpx.Client(timeout=step.total_seconds(), headers=headers, trust_env=False) as client:
+    patience = httpx.Timeout(step.total_seconds(), connect=CONNECT.total_seconds())
+    with httpx.Client(timeout=patience, headers=headers, trust_env=False) as client:
         try:
             with _ended_after(client, total):
                 request = client.build_request(

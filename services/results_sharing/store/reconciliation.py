@@ -2,6 +2,8 @@
 
 Accepted comes from the timeline (opened minus joined) and from letters that never became a case; the states come from
 the cases and the dead letters. A case that runs beyond its time is in no state, so it shows as unexplained.
+Dead letters of other services are not seen from here, and need not be: what never came makes the case *not analysed
+(no answer)* at its time, so it awaits a human; a letter of the gateway was never accepted by anybody else.
 """
 
 from dataclasses import dataclass
