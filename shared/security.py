@@ -128,21 +128,11 @@ def verify(token: str, file: Path, audience: Audience, *, now: datetime | None =
     Raises:
         Unauthenticated: foreign, altered, expired, or meant for another kind of caller.
     """
-    holder = holder_of(token, file, audience)
-    if float(_claims(token, file).get("exp", 0)) <= (now or datetime.now(UTC)).timestamp():
-        raise Expired("The token has expired", fix="Sign in again.")
-    return holder
-
-
-def holder_of(token: str, file: Path, audience: Audience) -> Principal:
-    """For whom a token was signed, expired or not; for the gateway alone, which then looks whether to renew it.
-
-    Raises:
-        Unauthenticated: foreign, altered, or meant for another kind of caller.
-    """
     claims = _claims(token, file)
     if claims.get("iss") != "hub" or claims.get("aud") != audience:
         raise Unauthenticated("The token is meant for another door", fix="Use a token of the right kind.")
+    if float(claims.get("exp", 0)) <= (now or datetime.now(UTC)).timestamp():
+        raise Expired("The token has expired", fix="Sign in again.")
     role = claims.get("role")
     return Principal(
         subject=str(claims["sub"]),
