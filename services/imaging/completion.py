@@ -19,7 +19,7 @@ def advance(session: store.Session, uid: str, now: datetime, settings: Settings)
     Returns:
         The study as it stood, locked, before the step.
     """
-    study = store.lock(session, uid, now)
+    study = store.lock(session, uid)
     issuers = Issuers(settings.issuers, settings.default_issuer)
     step = decide(study, issuers, Limits(settings.quiet_period, settings.patience), now)
     match step:

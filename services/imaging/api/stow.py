@@ -5,7 +5,6 @@ Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import orjson
@@ -121,17 +120,16 @@ def _commit(
     uid: str, instances: Sequence[Instance], who: Principal, chosen: Settings
 ) -> list[tuple[Instance, Stored | Failure]]:
     """Record the instances of one study, and take its next step, in one transaction."""
-    now = datetime.now(UTC)
     with store.transaction() as session:
-        store.lock(session, uid, now)
-        outcomes = [(instance, store.add(session, instance, now)) for instance in instances]
+        store.lock(session, uid)
+        outcomes = [(instance, store.add(session, instance)) for instance in instances]
         for instance, outcome in outcomes:
             if outcome is Failure.CONFLICT:
                 files.quarantine(chosen.store_dir, instance.digest)
                 store.quarantine(session, instance.digest, instance.size, outcome)
         new = [instance for instance, outcome in outcomes if outcome is Stored.NEW]
         if new:
-            study = completion.advance(session, uid, now, chosen)
+            study = completion.advance(session, uid, store.now(session), chosen)
             known = [i for i in store.list_instances(session, uid) if not i.hub_made]
             outbox.add(session, fhir.instances_stored(study, Issuers(chosen.issuers, chosen.default_issuer), known))
         _record(session, uid, who)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.imaging.store.analyses import Answer, count_studies, save_answer
 from services.imaging.store.instances import add, begin_sitting, find_instance, list_instances, quarantine
-from services.imaging.store.studies import announce, arm, find, hold, lock, mark, revoke
+from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
 
 transaction = partial(db.transaction, "imaging")
@@ -25,6 +25,7 @@ __all__ = [
     "list_instances",
     "lock",
     "mark",
+    "now",
     "quarantine",
     "revoke",
     "save_answer",

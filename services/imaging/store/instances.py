@@ -1,9 +1,8 @@
 """Instances, what was refused, and who has looked."""
 
 from dataclasses import fields
-from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,12 +16,12 @@ LISTED = 10_000
 _COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance)]
 
 
-def add(session: Session, instance: Instance, now: datetime) -> Stored | Failure:
+def add(session: Session, instance: Instance) -> Stored | Failure:
     """Record an instance of a locked study, or say what is known of its UID already."""
     row = insert(INSTANCE).values(**vars(instance)).on_conflict_do_nothing().returning(INSTANCE.c.uid)
     if session.execute(row).one_or_none():
         if not instance.hub_made:
-            arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=now)
+            arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=func.now())
             session.execute(arrived)
         return Stored.NEW
     query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)

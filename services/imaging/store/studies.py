@@ -14,7 +14,12 @@ from shared.errors import NotFound
 from shared.events import Lane
 
 
-def lock(session: Session, uid: str, now: datetime, orders: Sequence[str] = ()) -> Study:
+def now(session: Session) -> datetime:
+    """The time of the database, by which the relay too decides what is due; the clocks of processes differ."""
+    return session.execute(select(func.now())).scalar_one()
+
+
+def lock(session: Session, uid: str, orders: Sequence[str] = ()) -> Study:
     """A study, made when it is new, that no other transaction can decide about until this one ends.
 
     Args:
@@ -24,7 +29,7 @@ def lock(session: Session, uid: str, now: datetime, orders: Sequence[str] = ()) 
     locked = select(STUDY).where(STUDY.c.uid == uid).with_for_update()
     row = session.execute(locked).one_or_none()
     if row is None:
-        session.execute(insert(STUDY).values(uid=uid, first_seen_at=now).on_conflict_do_nothing())
+        session.execute(insert(STUDY).values(uid=uid, first_seen_at=func.now()).on_conflict_do_nothing())
         row = session.execute(locked).one()
     return _study(session, row)
 

@@ -1,7 +1,6 @@
 """AMQP in: announcements, revoked orders, and studies that are ready to be read."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from celery.signals import worker_process_init
@@ -32,13 +31,12 @@ NO_MODEL = Model("unknown", "unknown", "unknown", 1.0, IntendedUse(NOTHING, NOTH
 def announce_study(message: Message) -> None:
     """The hospital says that a study is available, before or after its pixels come."""
     announcement = fhir.announcement(message)
-    now = datetime.now(UTC)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
-        store.lock(session, announcement.uid, now, announcement.orders)
+        store.lock(session, announcement.uid, announcement.orders)
         if store.announce(session, announcement):
-            completion.advance(session, announcement.uid, now, settings())
+            completion.advance(session, announcement.uid, store.now(session), settings())
     log.info("study_announced", study=announcement.uid)
 
 
@@ -59,12 +57,12 @@ def look_again(message: Message) -> None:
     uid = fhir.study_uid(message)
     with store.transaction() as session:
         if inbox.claim(session, message.id):
-            completion.advance(session, uid, datetime.now(UTC), settings())
+            completion.advance(session, uid, store.now(session), settings())
 
 
 def refuse_unread(session: store.Session, message: Message) -> None:
     """The last retry failed: the pictures stayed away, and that is said."""
-    study = store.lock(session, fhir.study_uid(message), datetime.now(UTC))
+    study = store.lock(session, fhir.study_uid(message))
     if study.state is State.COMPLETE:
         refusal = Refusal(Reason.UNREADABLE, "the pictures are not there")
         answering.refuse(session, study, _model(reader.model), refusal)
@@ -92,7 +90,7 @@ def read_study(
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
-        study = store.lock(session, uid, datetime.now(UTC))
+        study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
         match reading:

@@ -1,7 +1,5 @@
 """Say what came of a study: its state, the answer kept, and the event, in the caller's transaction."""
 
-from datetime import UTC, datetime
-
 from prometheus_client import Counter
 
 from services.imaging import fhir, store
@@ -20,8 +18,8 @@ def complete(session: store.Session, study: Study, model: Model, finding: Findin
     """The model answered about a locked study."""
     opinion = finding.opinion
     outcome = "flagged" if finding.flagged else "not-flagged"
-    store.add(session, heat_map, datetime.now(UTC))
-    message = fhir.analysis_completed(study, _issuers(), model, finding, heat_map, datetime.now(UTC))
+    store.add(session, heat_map)
+    message = fhir.analysis_completed(study, _issuers(), model, finding, heat_map, store.now(session))
     answer = store.Answer(
         id=message.id,
         study=study.uid,
@@ -39,7 +37,7 @@ def complete(session: store.Session, study: Study, model: Model, finding: Findin
 
 def refuse(session: store.Session, study: Study, model: Model, refusal: Refusal) -> None:
     """A locked study was not analysed, and that is said."""
-    message = fhir.analysis_refused(study, _issuers(), model, refusal, datetime.now(UTC))
+    message = fhir.analysis_refused(study, _issuers(), model, refusal, store.now(session))
     answer = store.Answer(
         id=message.id,
         study=study.uid,
