@@ -1,5 +1,6 @@
 """Readers' reviews, and how often they agree with each model; never a ranking of readers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -43,6 +44,13 @@ def review_of(session: Session, case_id: str, reader: str) -> Review | None:
     query = select(REVIEWS.c.facts).where(REVIEWS.c.case_id == case_id, REVIEWS.c.reader == reader)
     facts = session.execute(query).scalar_one_or_none()
     return None if facts is None else _REVIEW.validate_python(facts)
+
+
+def reviews_by(session: Session, reader: str, cases: Iterable[Case]) -> dict[str, Review]:
+    """A reader's reviews of cases, by case."""
+    ids = [case.id for case in cases]
+    query = select(REVIEWS.c.case_id, REVIEWS.c.facts).where(REVIEWS.c.reader == reader, REVIEWS.c.case_id.in_(ids))
+    return {row.case_id: _REVIEW.validate_python(row.facts) for row in session.execute(query)}
 
 
 def save_review(session: Session, case: Case, review: Review) -> None:

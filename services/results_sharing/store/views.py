@@ -15,7 +15,7 @@ from services.results_sharing.domain.state import State, active_hold, state
 from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
 from services.results_sharing.store.cases import case_from, load, patients_of
 from services.results_sharing.store.reports import reports_of
-from services.results_sharing.store.reviews import Agreement, agreement, review_of
+from services.results_sharing.store.reviews import Agreement, agreement, review_of, reviews_by
 from services.results_sharing.store.tables import CASES
 from services.results_sharing.store.timeline import Moment, timeline_of
 
@@ -77,11 +77,8 @@ def finished(session: Session, reader: str, targets: Targets, now: datetime, lim
 
 
 def _rows(session: Session, cases: list[Case], reader: str, targets: Targets, now: datetime) -> list[Row]:
-    patients = patients_of(session, cases)
-    return [
-        row(case, patients.get(case.patient_id or ""), review_of(session, case.id, reader), targets, now)
-        for case in cases
-    ]
+    patients, reviews = patients_of(session, cases), reviews_by(session, reader, cases)
+    return [row(case, patients.get(case.patient_id or ""), reviews.get(case.id), targets, now) for case in cases]
 
 
 def case_view(session: Session, case_id: str, reader: str) -> CaseView:

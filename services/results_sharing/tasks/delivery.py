@@ -99,9 +99,8 @@ def _acknowledged(case_id: str, owner: str, version: Version) -> None:
     with transaction() as session:
         case = delivery.acknowledged(store.load(session, case_id, lock=True), owner, version.number)
         store.save(session, case, now)
-        if case.delivery.acknowledged == version.number:
+        if state(case) is State.DELIVERED:  # an older version must not be said after a newer one was signed
             outbox.add(session, messages.report_delivered(case, json.loads(version.canonical), version.number))
-        if state(case) is State.DELIVERED:
             outbox.add(session, messages.case_closed(case, State.DELIVERED))
     DELIVERIES.labels("acknowledged").inc()
     log.info("report_delivered", case=case_id, version=version.number)

@@ -1,8 +1,11 @@
 """Delivery to a real HTTP server that is slow, dead, picky or hangs up: nothing lost, nothing old on top of new."""
 
+import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -123,7 +126,9 @@ def test_a_late_retry_never_overwrites_an_addendum(report: Message, hospital: Ho
     assert texts(hospital) == ["amended"]
 
 
-def test_an_addendum_signed_while_the_report_travels_goes_out_after_it(report: Message, hospital: Hospital) -> None:
+def test_an_addendum_signed_while_the_report_travels_goes_out_after_it(
+    report: Message, hospital: Hospital, sql: Any
+) -> None:
     def amend_meanwhile() -> int:
         reading.amend(ROSA, only_case().id, "Small nodule.", seen=1)
         return 201
@@ -132,6 +137,8 @@ def test_an_addendum_signed_while_the_report_travels_goes_out_after_it(report: M
     hear(report)
     assert texts(hospital) == ["final", "amended"]
     assert state(only_case()) is State.DELIVERED
+    (delivered,) = said(sql, Event.REPORT_DELIVERED)
+    assert delivered.resource("DiagnosticReport")["status"] == "amended"
 
 
 def test_one_report_has_one_sender_at_a_time(report: Message, hospital: Hospital) -> None:
@@ -213,6 +220,26 @@ def test_a_silent_server_is_given_up_in_time(hospital: Hospital) -> None:
     with pytest.raises(Unavailable, match="did not answer"):
         ehr.send_report("c", "{}", HttpUrl(hospital.url), None, step=timedelta(seconds=0.2))
     go_on.set()
+
+
+def test_a_server_that_drips_its_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        over = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 ")
+                while not over.wait(0.05):
+                    connection.sendall(b"2")
+
+        pool.submit(drip)
+        started = time.monotonic()
+        url = HttpUrl(f"http://127.0.0.1:{server.getsockname()[1]}/fhir")
+        with pytest.raises(Unavailable):
+            ehr.send_report("c", "{}", url, None, total=timedelta(seconds=0.5))
+        over.set()
+        assert time.monotonic() - started < 5
 
 
 def test_a_dead_server_is_unavailable_and_the_error_tells_no_address(hospital: Hospital) -> None:
