@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings, read
+from shared.settings import MissingSettings, ServiceSettings, read
 
 
 class Settings(ServiceSettings):
@@ -17,6 +17,19 @@ class Settings(ServiceSettings):
     """
 
     session_private_key_file: Annotated[Path, Field(validation_alias="HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE")]
+
+    def private_key(self) -> bytes:
+        """The key that signs, as PEM.
+
+        Raises:
+            MissingSettings: it cannot be read.
+        """
+        try:
+            return self.session_private_key_file.read_bytes()
+        except OSError:
+            raise MissingSettings(
+                "HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE names no readable key", fix="Run `hub keys` first."
+            ) from None
 
 
 @cache

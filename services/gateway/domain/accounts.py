@@ -1,9 +1,11 @@
 """People and systems: what a name, a password and an address to return to must look like, and how often one may try."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
+from services.gateway.domain.access import PRELIMINARY_SCOPE
 from shared.errors import InvalidResource
 
 SHORTEST_PASSWORD: Final = 12
@@ -18,6 +20,7 @@ TRIES_A_NAME: Final = 10
 TRIES_AN_ADDRESS: Final = 200
 """Behind the proxy all people share its address, so this only stops floods; a name has its own, lower limit."""
 
+_SCOPE: Final = re.compile(rf"system/(?:\*|[A-Za-z]+)\.[cruds]+|{re.escape(PRELIMINARY_SCOPE)}")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
@@ -45,6 +48,18 @@ def require_password(password: str) -> str:
             "The password is too short or too long", fix=f"Use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
         )
     return password
+
+
+def require_scopes(scopes: Iterable[str]) -> None:
+    """Scopes that mean something here.
+
+    Raises:
+        InvalidResource: one does not.
+    """
+    if not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise InvalidResource(
+            "A scope is not one of this hub", fix=f"Use system/<Type or *>.<cruds> or {PRELIMINARY_SCOPE}."
+        )
 
 
 def local_path(wanted: str) -> str:

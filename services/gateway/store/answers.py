@@ -1,6 +1,7 @@
 """Answers already given: the same message or Idempotency-Key again gets the same answer, and nothing happens twice."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,11 +13,13 @@ from shared.errors import Conflict
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer with a FHIR body."""
+    """An HTTP answer with a FHIR body, and the version that it carries, if it carries one."""
 
     status: int
     body: bytes
     location: str | None = None
+    version: int | None = None
+    modified: datetime | None = None
 
 
 def claim_answer(session: Session, client: str, key: str, digest: bytes, planned: Answer) -> Answer | None:
@@ -32,7 +35,14 @@ def claim_answer(session: Session, client: str, key: str, digest: bytes, planned
         Conflict: the key came with another body before.
     """
     row = insert(ANSWER).values(
-        client=client, key=key, digest=digest, status=planned.status, location=planned.location, body=planned.body
+        client=client,
+        key=key,
+        digest=digest,
+        status=planned.status,
+        location=planned.location,
+        body=planned.body,
+        version=planned.version,
+        modified=planned.modified,
     )
     if session.execute(row.on_conflict_do_nothing().returning(ANSWER.c.key)).first():
         return None
@@ -42,7 +52,7 @@ def claim_answer(session: Session, client: str, key: str, digest: bytes, planned
             "This id or Idempotency-Key came before, with other content",
             fix="Use a new one for new content; send the very same body to repeat.",
         )
-    return Answer(given.status, given.body, given.location)
+    return Answer(given.status, given.body, given.location, given.version, given.modified)
 
 
 def give_answer(session: Session, client: str, key: str, answer: Answer) -> None:
@@ -50,5 +60,11 @@ def give_answer(session: Session, client: str, key: str, answer: Answer) -> None
     session.execute(
         update(ANSWER)
         .where(ANSWER.c.client == client, ANSWER.c.key == key)
-        .values(status=answer.status, location=answer.location, body=answer.body)
+        .values(
+            status=answer.status,
+            location=answer.location,
+            body=answer.body,
+            version=answer.version,
+            modified=answer.modified,
+        )
     )

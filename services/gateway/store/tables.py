@@ -85,6 +85,8 @@ ANSWER = Table(
     Column("status", SmallInteger, nullable=False),
     Column("location", Text),
     Column("body", LargeBinary, nullable=False),
+    Column("version", Integer),
+    Column("modified", DateTime(timezone=True)),
     Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 """What a caller was answered to a message id or an Idempotency-Key."""

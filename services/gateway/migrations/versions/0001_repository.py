@@ -77,6 +77,8 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger, nullable=False),
         sa.Column("location", sa.Text),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("version", sa.Integer),
+        _instant("modified", nullable=True),
         _instant("given_at"),
     )
     op.create_table(

@@ -1,0 +1,37 @@
+"""Accesses, audited in the transaction that precedes the answer: no commit, no data."""
+
+from collections.abc import Sequence
+
+from services.gateway import store
+from services.gateway.domain.access import SITTING
+from services.gateway.store import Session, Stored
+from shared import audit
+from shared.audit import Action, Entity
+from shared.security import Principal
+
+
+def note_read(session: Session, who: Principal, kind: str, found: Sequence[Stored], request_id: str) -> None:
+    """Say whose data the caller is about to see: once for each patient in a sitting, and each type that has none."""
+    things = {f"Patient/{one.patient}" if one.patient else kind for one in found} or {kind}
+    began = store.begin_sittings(session, _sitting(who), things, SITTING)
+    if began:
+        entities = [Entity(reference=thing) for thing in began if "/" in thing]
+        _record(session, who, "R", entities, f"read {kind}", request_id)
+
+
+def note_write(session: Session, who: Principal, action: Action, kind: str, request_id: str) -> None:
+    """Say that the caller writes: once for each kind in a sitting; what it wrote is in the events."""
+    if store.begin_sittings(session, _sitting(who), [f"{action} {kind}"], SITTING):
+        _record(session, who, action, [], f"wrote {kind}", request_id)
+
+
+def _record(
+    session: Session, who: Principal, action: Action, entities: list[Entity], detail: str, request_id: str
+) -> None:
+    event = audit.audit_event(service="gateway", who=who, kind="rest", action=action, entities=entities, detail=detail)
+    audit.record(session, event, service="gateway", correlation=request_id)
+
+
+def _sitting(who: Principal) -> str:
+    """A person's sign-in, or a system."""
+    return f"{who.audience} {who.session if who.audience == 'user' else who.subject}"

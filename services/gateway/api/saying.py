@@ -1,0 +1,71 @@
+"""What was stored becomes events, in the transaction that stored it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from services.gateway import store
+from services.gateway.domain.changes import FROM_HOSPITAL, meaning
+from services.gateway.fhir.messages import said
+from services.gateway.store import Saved, Session
+from shared import outbox
+from shared.events import Event
+
+
+def say_changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -> None:
+    """Say each change once: in an event of its own, unless another event of the same transaction carries it.
+
+    Args:
+        announced: what the hospital's message is about; said even if it brings nothing new, since a study can be
+            announced again.
+    """
+    here = {f"{one.draft.type}/{one.draft.id}": one.body for one in saved}
+    told: set[str] = set()
+    for event, one in _ordered(announced, saved):
+        name = f"{one.draft.type}/{one.draft.id}"
+        if event is Event.RESOURCE_CHANGED and name in told:
+            continue
+        others = _beside(session, one, here) if event is not Event.RESOURCE_CHANGED else {}
+        outbox.add(session, said(event, [one.body], others.values()))
+        told |= {name, *others}
+
+
+def _ordered(announced: Event | None, saved: Sequence[Saved]) -> list[tuple[Event, Saved]]:
+    """Orders before studies, and last what nothing else carries."""
+    found: list[tuple[Event, Saved]] = []
+    for one in saved:
+        before = one.before.resource.get("status") if one.before else None
+        event = meaning(one.draft.resource, before) if one.changed else Event.RESOURCE_CHANGED
+        if announced is Event.STUDY_AVAILABLE and one.draft.type == FROM_HOSPITAL[announced]:
+            event = announced
+        if one.changed or event is announced:
+            found.append((event, one))
+    rank = [Event.ORDER_PLACED, Event.ORDER_REVOKED, Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED]
+    return sorted(found, key=lambda pair: rank.index(pair[0]))
+
+
+def _beside(session: Session, one: Saved, here: dict[str, bytes]) -> dict[str, bytes]:
+    """What a listener must know too: the patient, the order of a study, and who asked for it."""
+    beside: dict[str, bytes] = {}
+    wanted = _named(one.draft.resource, "subject", "basedOn", "requester")
+    while wanted:
+        name = wanted.pop(0)
+        kind, _, number = name.partition("/")
+        if name in beside or kind not in {"Patient", "ServiceRequest", "Practitioner"}:
+            continue
+        stored = None if name in here else store.find(session, kind, number)
+        body = here.get(name) or (stored.body if stored else None)
+        if body:
+            beside[name] = body
+            wanted += _named(orjson.loads(body), "requester") if kind == "ServiceRequest" else []
+    return beside
+
+
+def _named(resource: dict[str, Any], *elements: str) -> list[str]:
+    references: list[str] = []
+    for element in elements:
+        listed = resource.get(element) or []
+        each = listed if isinstance(listed, list) else [listed]
+        references += [one["reference"] for one in each if one.get("reference")]
+    return references
