@@ -1,4 +1,4 @@
-"""`hub users` and `hub clients`: who may sign in, and which systems have a token."""
+"""`hub users` and `hub clients`: who may sign in, and which systems have a token; secrets are shown once."""
 
 import argparse
 import getpass
@@ -6,120 +6,153 @@ import secrets
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import uuid4
+
+from argon2 import PasswordHasher
 
 from services.gateway import store
-from services.gateway.domain.accounts import require_name, require_password
+from services.gateway.domain import accounts
 from services.gateway.domain.draft import Draft
+from services.gateway.domain.search import is_id
 from services.gateway.settings import settings
-from services.gateway.sign_in import hasher
-from shared.errors import InvalidResource
+from services.gateway.store import Account, Client
+from shared.errors import InvalidResource, NotFound
 from shared.fhir.codes import BASE
 from shared.security import Principal, Role, sign
 
 ACCOUNT_SYSTEM = f"{BASE}/NamingSystem/account"
-GENERATED_BYTES = 15
-LONGEST_DAYS = 730
+"""Identifier system of the Practitioner that an account of a professional gets."""
+
+TOKEN_DAYS = 365
+LONGEST_DAYS = 3650
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type private)
-    """Add the commands to `hub`."""
-    users = commands.add_parser("users", help="accounts of people").add_subparsers(required=True, metavar="action")
-    add = users.add_parser("add", help="add a person; prints a generated password once")
-    add.add_argument("account")
+    """Add the commands."""
+    _register_users(commands.add_parser("users", help="people who may sign in"))
+    _register_clients(commands.add_parser("clients", help="systems that have a token"))
+
+
+def _register_users(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    add = verbs.add_parser("add", help="add a person; a password is made and shown once")
+    add.add_argument("account", help="the name to sign in with")
     add.add_argument("--role", required=True, choices=[str(role) for role in Role])
-    add.add_argument("--name", required=True, help="as patients and colleagues read it, such as 'Dr Ada Reader'")
+    add.add_argument("--name", required=True, help="as others see it, for example 'Dr Ada Example'")
+    add.add_argument("--patient", metavar="ID", help="for the role patient: the hub id of the Patient")
     add.add_argument("--ask", action="store_true", help="ask for the password, or read it from standard input")
     add.set_defaults(run=_add_user)
-    users.add_parser("list", help="everybody").set_defaults(run=_list_users)
-    off = users.add_parser("disable", help="let somebody in no more")
-    off.add_argument("account")
-    off.set_defaults(run=_disable_user)
-    clients = commands.add_parser("clients", help="tokens of systems").add_subparsers(required=True, metavar="action")
-    add = clients.add_parser("add", help="add a system, or give it a new token; prints the token once")
-    add.add_argument("client")
-    add.add_argument("--scope", required=True, help="for example 'system/Message.c system/Study.c'")
-    add.add_argument("--days", type=int, default=365, help="how long the token is good")
+    verbs.add_parser("list", help="everybody").set_defaults(run=_list_users)
+    disable = verbs.add_parser("disable", help="let a person in no more")
+    disable.add_argument("account")
+    disable.set_defaults(run=_disable_user)
+
+
+def _register_clients(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    add = verbs.add_parser("add", help="give a system a token, shown once; an older one of it is refused from then on")
+    add.add_argument("client", help="a short name, for example st-luke")
+    add.add_argument("--scope", action="append", required=True, help="such as 'system/*.cruds'; may be given again")
+    add.add_argument("--name", help="as people see it")
+    add.add_argument("--days", type=int, default=TOKEN_DAYS, help=f"how long it is good (default {TOKEN_DAYS})")
     add.set_defaults(run=_add_client)
-    clients.add_parser("list", help="all systems").set_defaults(run=_list_clients)
-    off = clients.add_parser("disable", help="refuse a system's token")
-    off.add_argument("client")
-    off.set_defaults(run=_disable_client)
+    verbs.add_parser("list", help="all systems").set_defaults(run=_list_clients)
+    disable = verbs.add_parser("disable", help="refuse a system's token at the FHIR door")
+    disable.add_argument("client")
+    disable.set_defaults(run=_disable_client)
 
 
 def _add_user(told: argparse.Namespace) -> int:
-    name = require_name(told.account)
-    password = require_password(_asked() if told.ask else secrets.token_urlsafe(GENERATED_BYTES))
+    name = accounts.require_name(told.account)
     role = Role(told.role)
+    password = accounts.require_password(_asked()) if told.ask else secrets.token_urlsafe(12)
+    hashed = PasswordHasher().hash(password)
     with store.transaction() as session:
-        fhir_user = None if role is Role.PATIENT else _practitioner(session, name, told.name)
-        account = store.Account(name, told.name, str(role), hasher().hash(password), fhir_user)
-        store.add_account(session, account)
-    sys.stdout.write(f"Added {name} ({role}).\n" + ("" if told.ask else f"Password: {password}\n"))
+        fhir_user = _fhir_user(session, role, name, told)
+        store.add_account(session, Account(name, told.name, str(role), hashed, fhir_user))
+    sys.stdout.write(f"name: {name}\nrole: {role}\n")
+    if not told.ask:
+        sys.stdout.write(f"password: {password}\n")
+        sys.stderr.write("The password is not shown again.\n")
     return 0
 
 
-def _practitioner(session: store.Session, account: str, name: str) -> str:
-    """Whoever signs is a resource too, so that a report can say who it was."""
-    number = str(uuid5(NAMESPACE_URL, f"{ACCOUNT_SYSTEM}|{account}"))
+def _asked() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first, again = getpass.getpass("Password: "), getpass.getpass("Again: ")
+    if first != again:
+        raise InvalidResource("The two passwords differ", fix="Run the command again.")
+    return first
+
+
+def _fhir_user(session: store.Session, role: Role, name: str, told: argparse.Namespace) -> str | None:
+    """The resource that stands for the person: professionals get a Practitioner, a patient is one already here."""
+    if role is Role.PATIENT:
+        if not told.patient or not is_id(told.patient) or not store.find(session, "Patient", told.patient):
+            raise NotFound("There is no such Patient", fix="Give the hub id of the Patient with --patient.")
+        return f"Patient/{told.patient}"
+    if role is Role.ADMINISTRATOR:
+        return None
     resource = {
         "resourceType": "Practitioner",
-        "id": number,
-        "identifier": [{"system": ACCOUNT_SYSTEM, "value": account}],
+        "identifier": [{"system": ACCOUNT_SYSTEM, "value": name}],
         "active": True,
-        "name": [{"text": name}],
+        "name": [{"text": told.name}],
     }
-    (saved,) = store.take_in(session, [Draft(resource, id=number)], origin="hub")
+    (saved,) = store.take_in(session, [Draft(resource)], origin="hub")
     return f"Practitioner/{saved.draft.id}"
-
-
-def _asked() -> str:
-    return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _list_users(_: argparse.Namespace) -> int:
     with store.transaction() as session:
-        found = store.list_accounts(session)
-    for one in found:
-        state = "enabled" if one.enabled else "disabled"
-        sys.stdout.write(f"{one.name:<24} {one.role:<16} {state:<9} {one.display_name}\n")
+        for one in store.list_accounts(session):
+            sys.stdout.write(
+                f"{one.name}\t{one.role}\t{'enabled' if one.enabled else 'disabled'}\t{one.display_name}\n"
+            )
     return 0
 
 
 def _disable_user(told: argparse.Namespace) -> int:
     with store.transaction() as session:
         store.disable_account(session, told.account)
-    sys.stdout.write(f"{told.account} is disabled; a session that is open ends within 15 minutes.\n")
+    sys.stdout.write(f"{told.account} can sign in no more; an open session ends within 15 minutes.\n")
     return 0
 
 
 def _add_client(told: argparse.Namespace) -> int:
-    name = require_name(told.client)
-    if not 0 < told.days <= LONGEST_DAYS:
-        raise InvalidResource("The token's life is out of range", fix=f"Use 1 to {LONGEST_DAYS} days.")
-    scopes = frozenset(told.scope.split())
+    name = accounts.require_name(told.client)
+    scopes = tuple(sorted({scope for given in told.scope for scope in given.split()}))
+    accounts.require_scopes(scopes)
+    if not 1 <= told.days <= LONGEST_DAYS:
+        raise InvalidResource("The number of days makes no sense", fix=f"Give 1 to {LONGEST_DAYS}.")
     lifetime = timedelta(days=told.days)
-    number = str(uuid4())
-    client = store.Client(name, name, tuple(sorted(scopes)), number, datetime.now(UTC) + lifetime)
+    client = Client(name, told.name or name, scopes, str(uuid4()), datetime.now(UTC) + lifetime)
+    who = Principal(client.id, client.name, None, None, "system", frozenset(scopes), client.token_id)
+    token = sign(settings().private_key(), who, lifetime)
     with store.transaction() as session:
         store.add_client(session, client)
-    who = Principal(name, name, None, None, "system", scopes, number)
-    token = sign(settings().session_private_key_file.read_bytes(), who, lifetime)
-    sys.stdout.write(f"Added {name}; the token is shown this once.\nToken: {token}\n")
+    sys.stderr.write("The token is not shown again.\n")
+    sys.stdout.write(
+        f"client: {name}\nscopes: {' '.join(scopes)}\nexpires: {client.expires_at:%Y-%m-%d}\ntoken: {token}\n"
+    )
     return 0
 
 
 def _list_clients(_: argparse.Namespace) -> int:
     with store.transaction() as session:
-        found = store.list_clients(session)
-    for one in found:
-        state = "enabled" if one.enabled else "disabled"
-        sys.stdout.write(f"{one.id:<24} {state:<9} until {one.expires_at:%Y-%m-%d} {' '.join(one.scopes)}\n")
+        for one in store.list_clients(session):
+            state = "enabled" if one.enabled else "disabled"
+            sys.stdout.write(
+                f"{one.id}\t{state}\tuntil {one.expires_at:%Y-%m-%d}\t{' '.join(one.scopes)}\t{one.name}\n"
+            )
     return 0
 
 
 def _disable_client(told: argparse.Namespace) -> int:
     with store.transaction() as session:
         store.disable_client(session, told.client)
-    sys.stdout.write(f"{told.client} is disabled at the FHIR door; at others its token ends with its time.\n")
+    sys.stdout.write(
+        f"The FHIR door refuses the token of {told.client} within seconds; at others it ends with its date.\n"
+    )
     return 0

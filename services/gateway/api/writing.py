@@ -22,7 +22,7 @@ from services.gateway.domain.refusals import Malformed
 from services.gateway.domain.repository import type_of
 from services.gateway.domain.search import Token, is_id, search_of
 from services.gateway.fhir.reading import resource_of
-from services.gateway.store import Answer, Saved, Session
+from services.gateway.store import Answer, Saved, Session, Stored
 from shared.errors import Conflict, InvalidResource, NotFound, PreconditionFailed
 from shared.http import FHIR_JSON, correlation
 from shared.security import require_scope
@@ -51,8 +51,8 @@ def create(
     with store.transaction() as session:
         if key and (given := store.claim_answer(session, who.subject, key, digest, Answer(201, b""))):
             return _answered(given)
-        answer = _existing(session, kind, if_none_exist)
-        if answer is None:
+        existing = _existing(session, kind, if_none_exist)
+        if not existing:
             (saved,) = store.take_in(session, [draft])
             if saved.before:
                 raise Conflict(
@@ -64,10 +64,8 @@ def create(
             note_write(session, who, "C", kind, correlation(request))
             answer = _answer(201, saved)
         else:
-            number = (answer.location or "").rpartition("/")[2]
-            note_read(
-                session, who, kind, [one for one in [store.find(session, kind, number)] if one], correlation(request)
-            )
+            answer = _found(existing[0])
+            note_read(session, who, kind, existing, correlation(request))
         if key:
             store.give_answer(session, who.subject, key, answer)
     if answer.status == 201:  # noqa: PLR2004 (HTTP's Created)
@@ -112,14 +110,14 @@ def _require_current(if_match: str | None, version: int) -> None:
         raise PreconditionFailed("Somebody changed it since you read it", fix="Read it again, and change that version.")
 
 
-def _existing(session: Session, kind: str, condition: str | None) -> Answer | None:
-    """What a conditional create finds; None when there is nothing, and so something to create.
+def _existing(session: Session, kind: str, condition: str | None) -> list[Stored]:
+    """What a conditional create finds; nothing when there is something to create.
 
     Raises:
         PreconditionFailed: more than one matches.
     """
     if condition is None:
-        return None
+        return []
     wanted = search_of(type_of(kind), parse_qsl(condition.lstrip("?")))
     keys = [
         Key(kind, value.system or "", value.value)
@@ -135,10 +133,12 @@ def _existing(session: Session, kind: str, condition: str | None) -> Answer | No
     found = store.find_by_identifier(session, kind, keys)
     if len(found) > 1:
         raise PreconditionFailed(f"More than one {kind} matches", fix="Use an identifier that names one only.")
-    stored = store.find(session, kind, found[0]) if found else None
-    if stored is None:
-        return None
-    return Answer(200, stored.body, f"{base()}/{kind}/{stored.id}")
+    return [stored for number in found if (stored := store.find(session, kind, number))]
+
+
+def _found(stored: Stored) -> Answer:
+    location = f"{base()}/{stored.type}/{stored.id}"
+    return Answer(200, stored.body, location, stored.version, stored.last_updated)
 
 
 def _answer(status: int, saved: Saved) -> Answer:

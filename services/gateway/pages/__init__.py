@@ -1,0 +1,11 @@
+"""The gateway's pages: the start, signing in and out, and staying signed in."""
+
+from fastapi import APIRouter
+
+from services.gateway.pages import signing, start
+
+router = APIRouter()
+router.include_router(start.router)
+router.include_router(signing.router)
+
+__all__ = ["router"]
