@@ -66,6 +66,11 @@ def test_a_report_without_a_study_cannot_be_signed() -> None:
         signed(Case("c", "k"), SEEN, "Clear lungs.", ROSA, NOW)
 
 
+def test_a_report_holds_no_control_characters() -> None:
+    with pytest.raises(InvalidResource, match="control"):
+        signed(CASE, SEEN, "Clear\0 lungs.", ROSA, NOW)
+
+
 def test_a_report_has_a_limit_and_addenda_count() -> None:
     with pytest.raises(InvalidResource):
         within_limit("x" * 50_001)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from services.results_sharing.domain.case import Case, Resolution
 from services.results_sharing.domain.report import Signer
-from services.results_sharing.domain.review import require_open
+from services.results_sharing.domain.review import require_open, within_limit
 from services.results_sharing.domain.state import active_hold
 from shared.errors import Conflict, InvalidResource
 
@@ -31,4 +31,4 @@ def resolved(case: Case, action: Action, reason: str, who: Signer, now: datetime
         raise InvalidResource("Give a reason", fix="One sentence is enough; it is kept with your name.")
     if action == "read" and hold.code != "incomplete":
         raise Conflict("Only an incomplete study can be read as it is", fix="Reject it, or correct it at its source.")
-    return replace(case, resolution=Resolution(action, hold.code, reason.strip(), who.account, now))
+    return replace(case, resolution=Resolution(action, hold.code, within_limit(reason).strip(), who.account, now))

@@ -121,7 +121,7 @@ def with_decision(case: Case, review: Review, decision: Decision, reason: str | 
     return replace(
         _revealed(case, review, now),
         decision=decision,
-        decision_reason=(reason or "").strip() or None,
+        decision_reason=within_limit(reason or "").strip() or None,
         decided_at=now,
         answer_at=answer.at,
     )
@@ -143,11 +143,15 @@ LONGEST = 50_000
 
 
 def within_limit(text: str) -> str:
-    """The text, when a report may be that long.
+    """The text, when a report may be that long and hold what it holds.
 
     Raises:
-        InvalidResource: it may not.
+        InvalidResource: it may not; FHIR strings have no control characters but tab and line ends.
     """
+    if any(ord(character) < ord(" ") and character not in "\t\n\r" for character in text):
+        raise InvalidResource(
+            "The text holds control characters", expression="DiagnosticReport.conclusion", fix="Type it again."
+        )
     if len(text) > LONGEST:
         raise InvalidResource(f"A report has at most {LONGEST} characters", expression="DiagnosticReport.conclusion")
     return text

@@ -136,7 +136,8 @@ def load(session: Session, case_id: str, *, lock: bool = False) -> Case:
         NotFound: there is none.
     """
     query = select(CASES.c.facts).where(CASES.c.id == case_id)
-    facts = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+    known = "\0" not in case_id  # PostgreSQL has no such text
+    facts = session.execute(query.with_for_update() if lock else query).scalar_one_or_none() if known else None
     if facts is None:
         raise NotFound("There is no such case", fix="Go back to the worklist.")
     return case_from(facts)

@@ -270,8 +270,9 @@ def test_a_signed_case_leaves_the_worklist_and_stands_among_the_finished(case_id
 
 
 def test_an_unknown_case_is_not_found(sql: Any) -> None:  # noqa: ARG001 (the database)
-    with pytest.raises(NotFound):
-        reading.open_case(ROSA, "no-such-case")
+    for name in ("no-such-case", "\0"):
+        with pytest.raises(NotFound):
+            reading.open_case(ROSA, name)
 
 
 def test_a_draft_is_the_readers_own_and_stays(case_id: str) -> None:
