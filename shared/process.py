@@ -16,7 +16,7 @@ BEAT_SECONDS = 5.0
 """How often a healthy process touches its file; a probe allows several times that."""
 
 
-class ProcessSettings(BaseSettings):
+class Exposure(BaseSettings):
     """Where a process shows itself; nothing is shown where nothing is set."""
 
     model_config = SettingsConfigDict(env_prefix="HUB_", frozen=True, extra="ignore")
@@ -27,9 +27,9 @@ class ProcessSettings(BaseSettings):
 
 
 @cache
-def process_settings() -> ProcessSettings:
+def exposure() -> Exposure:
     """Read the environment once."""
-    return settings.read(ProcessSettings)
+    return settings.read(Exposure)
 
 
 @cache
@@ -39,7 +39,7 @@ def serve_metrics() -> socket.socket | None:
     Returns:
         The listening socket, for children to close; None when no port is set.
     """
-    told = process_settings()
+    told = exposure()
     if told.metrics_port is None:
         return None
     server, _ = start_http_server(told.metrics_port, told.metrics_host, telemetry.registry())
@@ -48,5 +48,5 @@ def serve_metrics() -> socket.socket | None:
 
 def beat() -> None:
     """Say that this process is alive."""
-    if (file := process_settings().heartbeat_file) is not None:
+    if (file := exposure().heartbeat_file) is not None:
         file.touch()

@@ -91,7 +91,7 @@ class Worker:
         def task(bound: Task, *args: Any, **_: Any) -> None:  # noqa: ANN401 (a body can hold anything)
             hear(subscription, args, bound.request.headers or {}, patience=patience)
 
-        self.app.task(task, bind=True, name=str(subscription.event), typing=False)
+        self.app.task(task, bind=True, name=str(subscription.event), typing=False, shared=False)
 
     def _config(self) -> dict[str, Any]:
         return {

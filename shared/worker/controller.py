@@ -13,7 +13,7 @@ from prometheus_client import multiprocess
 from shared import db, migrate
 from shared.errors import HubError, Unavailable
 from shared.events import SUBSCRIPTIONS
-from shared.process import beat, process_settings, serve_metrics
+from shared.process import beat, exposure, serve_metrics
 from shared.telemetry import configure, log
 
 
@@ -62,7 +62,7 @@ def check(service: str, registered: set[str]) -> None:
     if registered != heard:
         differing = ", ".join(sorted(registered ^ heard))
         raise NotReady(f"Handlers and subscriptions of {service} differ: {differing}", fix="See shared/events.py.")
-    if process_settings().metrics_port is not None and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if exposure().metrics_port is not None and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         raise NotReady("PROMETHEUS_MULTIPROC_DIR is not set", fix="Name an empty folder: children count there.")
     try:
         current = migrate.is_current(service)

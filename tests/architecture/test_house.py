@@ -24,7 +24,8 @@ MODULES = sorted(
 )
 FORBIDDEN_FILES = {"utils.py", "helpers.py", "common.py", "models.py", "schemas.py", "misc.py"}
 FORBIDDEN_WORDS = re.compile(r"^(get|process|handle|do)_|(?:^|_)(manager|helper)(?:_|$)", re.IGNORECASE)
-STANDARD_NAMES = {"get_response", "get_task_handler", "handle_starttag", "handle_endtag"}
+STANDARD_NAMES = {"handle_starttag", "handle_endtag", "process_message"}
+"""Names that the standard library (reading HTML) and FHIR ($process-message) gave."""
 
 
 @pytest.mark.parametrize("service", DEPLOYED)
@@ -131,7 +132,7 @@ def imports(module: str) -> set[str]:
             "sqlalchemy",
             re.compile(
                 r"^services\.\w+\.(store|migrations)(\.|$)"
-                r"|^shared\.(db|outbox|inbox|relay|migrate|migrations|audit|dead_letters|worker)(\.|$)"
+                r"|^shared\.(db|wake|outbox|inbox|relay|migrate|migrations|audit|dead_letters|worker)(\.|$)"
             ),
         ),
         ("torch", re.compile(r"^services\.\w+\.(inference|equations)(\.|$)")),
