@@ -60,12 +60,38 @@ def test_the_broker_is_killed_while_studies_arrive(hub: Hub, hospital: Hospital,
     ready(hospital, [Progress(study) for study in studies])
 
 
-def test_a_worker_is_killed_while_it_reads(hub: Hub, hospital: Hospital, new_study: NewStudy) -> None:
-    case = Progress(new_study("adult", "urgent", "files"))
-    send(hospital, case.examination)
-    assert follow(hospital, [case], [Step.STORED], lambda *_: None)
-    hub.kill("imaging-worker")
+def test_a_worker_is_killed_when_it_has_read_and_not_yet_committed(
+    hub: Hub, hospital: Hospital, new_study: NewStudy
+) -> None:
+    """The worst moment: the answer is there and nobody has it. The study is read again, and answered once."""
+    case = Progress(new_study("normal", "urgent", "announcement"))
+    with psycopg.connect(database_of(hub, "imaging"), autocommit=True) as database:
+        before = heard_so_far(database)
+        hospital.announce(case.examination)
+        assert any(heard_so_far(database) > before for _ in range(5000)), "imaging did not hear the announcement"
+        with database.transaction():
+            database.execute("LOCK TABLE inbox IN SHARE MODE")  # nothing can be claimed
+            hospital.send_files(case.examination)
+            assert any(waits_for_inbox(database) for _ in range(50000)), "the worker did not come to its commit"
+            hub.kill("imaging-worker")
     ready(hospital, [case])
+
+
+def database_of(hub: Hub, service: str) -> str:
+    """The address of a service's database, as psycopg wants it."""
+    return hub.environment[f"HUB_{service.upper()}_DATABASE_URL"].replace("+psycopg", "")
+
+
+def heard_so_far(database: psycopg.Connection) -> int:
+    """How many messages a service has taken in."""
+    [(count,)] = database.execute("SELECT count(*) FROM inbox").fetchall()
+    return int(count)
+
+
+def waits_for_inbox(database: psycopg.Connection) -> bool:
+    """Whether somebody wants to claim a message and cannot."""
+    waiting = "SELECT 1 FROM pg_locks WHERE relation = 'inbox'::regclass AND NOT granted LIMIT 1"
+    return bool(database.execute(waiting).fetchall())
 
 
 def test_the_relay_is_killed_between_publish_and_commit(
@@ -76,7 +102,7 @@ def test_the_relay_is_killed_between_publish_and_commit(
     wanted = codes.correlation_of(case.examination.study_uid)
     hub.kill("gateway-relay", signal.SIGSTOP)
     hospital.announce(case.examination)
-    with psycopg.connect(hub.environment["HUB_GATEWAY_DATABASE_URL"].replace("+psycopg", "")) as database:
+    with psycopg.connect(database_of(hub, "gateway")) as database:
         database.execute("LOCK TABLE outbox IN SHARE MODE")  # rows can be read and locked, not marked
         hub.kill("gateway-relay", signal.SIGCONT)
         first = heard(shadow, Event.STUDY_AVAILABLE, wanted)

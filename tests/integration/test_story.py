@@ -61,10 +61,17 @@ def test_a_study_is_read_signed_and_delivered_once_whatever_comes_first(
     assert "urn:uuid" not in json.dumps(report)
 
 
-def test_what_a_model_says_stays_preliminary_and_labelled(hospital: Hospital, new_study: NewStudy) -> None:
+def test_what_a_model_says_stays_preliminary_and_labelled(
+    hub: Hub, hospital: Hospital, new_study: NewStudy, command: Command
+) -> None:
+    """A system sees it only where it was given the scope to."""
     case = arrived(hospital, new_study("normal", "urgent", "announcement"))
-    patient = f"{MRN_SYSTEM}|{case.examination.mrn}"
-    found = hospital.search("Observation", **{"patient.identifier": patient})
+    subject = f"Patient/{case.examination.id_of('patient')}"
+    told = command("clients", "add", "viewer", "--scope", "system/*.rs hub/preliminary.r")
+    assert told.returncode == 0, told.stderr
+    with Hospital(hub.public_url, told.stdout.split()[-1]) as viewer:
+        found = viewer.search("Observation", subject=subject)
+    assert hospital.search("Observation", subject=subject) == []
     assert [one["status"] for one in found] == ["preliminary"]
     labels = found[0]["meta"]["security"]  # type: ignore[index]  # JSON
     assert codes.AI_ASSERTED["code"] in {label["code"] for label in labels}

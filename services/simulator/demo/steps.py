@@ -62,7 +62,7 @@ class Progress:
             if step is Step.ANALYSED and Step.READY not in self.at:
                 new.setdefault(Step.READY, datetime.fromisoformat(moment["heard"]))
         self.at |= new
-        return sorted(new, key=lambda step: new[step])
+        return sorted(new, key=lambda step: (new[step].replace(microsecond=0), list(Step).index(step)))
 
     @property
     def began(self) -> datetime | None:
