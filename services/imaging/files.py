@@ -157,6 +157,8 @@ def _move(source: Path, target: Path) -> None:
         source.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
+        if not source.exists() and target.is_file():
+            return  # the same content came twice at once, and the other was faster
         raise _no_room(error) from None
 
 

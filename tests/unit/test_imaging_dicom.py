@@ -9,6 +9,7 @@ from pydicom import dcmread
 from pydicom.uid import RLELossless
 
 from services.imaging.dicom import derived, header, pixels
+from services.imaging.dicom.whole import NotTaken
 from services.imaging.domain.instance import Failure
 from services.imaging.inference.reader import strongest
 
@@ -40,7 +41,7 @@ def test_a_real_radiograph_cut_anywhere_is_damaged(tmp_path: Path, name: str, ke
     whole = real(name).read_bytes()
     cut = tmp_path / "cut.dcm"
     cut.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(header.Refused) as refused:
+    with pytest.raises(NotTaken) as refused:
         header.parse(cut, "0" * 64, 1)
     assert refused.value.reason is Failure.DAMAGED
 
@@ -53,7 +54,7 @@ def test_no_flipped_bytes_make_the_parser_fall_over(tmp_path: Path, seed: int) -
         content[place] = random.integers(256)
     file = tmp_path / "flipped.dcm"
     file.write_bytes(content)
-    with pytest.raises(header.Refused):
+    with pytest.raises(NotTaken):
         header.parse(file, "0" * 64, 1)
 
 

@@ -4,8 +4,7 @@ Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,8 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from services.imaging import completion, fhir, files, store
+from services.imaging.api import stow_answer
 from services.imaging.api.multipart import Malformed, Receiver
+from services.imaging.api.stow_answer import Refused
 from services.imaging.dicom import header
+from services.imaging.dicom.whole import NotTaken
 from services.imaging.domain.instance import Failure, Instance, Stored
 from services.imaging.domain.study import Issuers
 from services.imaging.files import Spooled
@@ -31,26 +33,7 @@ DICOM_JSON: Final = "application/dicom+json"
 INSTANCES: Final = Counter("hub_imaging_instances", "Instances that came, by what became of them", ["outcome"])
 BYTES: Final = Counter("hub_imaging_stored_bytes", "Bytes of new instances")
 
-_REASONS: Final = {
-    Failure.NOT_DICOM: 0xC000,
-    Failure.DAMAGED: 0xC000,
-    Failure.INCOMPLETE_HEADER: 0xA900,
-    Failure.TRANSFER_SYNTAX: 0xC122,
-    Failure.OTHER_STUDY: 0xA900,
-    Failure.CONFLICT: 0x0111,
-}
-"""Failure Reason (0008,1197): cannot understand, data set does not match, transfer syntax, duplicate SOP Instance."""
-
 router = APIRouter(prefix="/dicomweb")
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that was put aside; UIDs as far as they could be read."""
-
-    reason: Failure
-    sop_class: str = ""
-    uid: str = ""
 
 
 async def spooled(request: Request) -> AsyncIterator[list[Spooled]]:
@@ -93,14 +76,18 @@ def store_instances(
             log.info("instances_stored", study=uid, stored=len(outcomes), sent=len(kept[uid]))
         stored += [instance for instance, outcome in outcomes if isinstance(outcome, Stored)]
         refused += [Refused(o, i.sop_class, i.uid) for i, o in outcomes if isinstance(o, Failure)]
-    return _answer(stored, refused)
+    return Response(
+        orjson.dumps(stow_answer.body(stored, refused, settings().public_url)),
+        status_code=stow_answer.status(stored, refused),
+        media_type=DICOM_JSON,
+    )
 
 
 def _take(part: Spooled, study: str | None) -> Instance | Refused:
     """Put one file where it belongs: under its content, or aside."""
     try:
         instance = header.parse(part.path, part.digest, part.size)
-    except header.Refused as error:
+    except NotTaken as error:
         return _put_aside(part, Refused(error.reason))
     if study is not None and instance.study != study:
         return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid))
@@ -145,43 +132,3 @@ def _record(session: store.Session, uid: str, who: Principal) -> None:
         entity = audit.Entity(identifier=codes.study_identifier(uid))
         event = audit.audit_event(service="imaging", who=who, kind="dicom-store", action="C", entities=[entity])
         audit.record(session, event, service="imaging", correlation=codes.correlation_of(uid))
-
-
-def _answer(stored: Sequence[Instance], refused: Sequence[Refused]) -> Response:
-    """The Store Instances Response of PS3.18 10.5.3 and annex I.2."""
-    body: dict[str, Any] = {}
-    if stored:
-        body["00081199"] = _sequence([_referenced(instance) for instance in stored])
-    named = [_failed(file) for file in refused if file.uid]
-    nameless = [{"00081197": _short(_REASONS[file.reason])} for file in refused if not file.uid]
-    if named:
-        body["00081198"] = _sequence(named)
-    if nameless:
-        body["0008119A"] = _sequence(nameless)
-    status = 200 if not refused else 202 if stored else 409
-    return Response(orjson.dumps(body), status_code=status, media_type=DICOM_JSON)
-
-
-def _referenced(instance: Instance) -> dict[str, Any]:
-    place = f"/dicomweb/studies/{instance.study}/series/{instance.series}/instances/{instance.uid}"
-    return {
-        "00081150": {"vr": "UI", "Value": [instance.sop_class]},
-        "00081155": {"vr": "UI", "Value": [instance.uid]},
-        "00081190": {"vr": "UR", "Value": [settings().public_url + place]},
-    }
-
-
-def _failed(file: Refused) -> dict[str, Any]:
-    return {
-        "00081150": {"vr": "UI", "Value": [file.sop_class]},
-        "00081155": {"vr": "UI", "Value": [file.uid]},
-        "00081197": _short(_REASONS[file.reason]),
-    }
-
-
-def _short(number: int) -> dict[str, Any]:
-    return {"vr": "US", "Value": [number]}
-
-
-def _sequence(items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"vr": "SQ", "Value": items}

@@ -8,17 +8,16 @@ import re
 import warnings
 from dataclasses import replace
 from functools import cache
-from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from pydicom import config, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.encaps import parse_fragments
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from services.imaging.dicom.whole import NotTaken, pixels_follow
 from services.imaging.domain.instance import Failure, Instance
 from shared.errors import InvalidResource
 
@@ -68,23 +67,6 @@ TRANSFER_SYNTAXES: Final = frozenset(
 
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH: Final = 64
-_PIXELS: Final = (0x7FE0, 0x0010)
-_UNDEFINED: Final = 0xFFFFFFFF
-_SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
-
-
-class Refused(Exception):
-    """A file cannot be taken in.
-
-    Args:
-        sop_class: as far as it could be read, for the answer to the sender.
-    """
-
-    def __init__(self, reason: Failure, sop_class: str = "", uid: str = "") -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-        self.sop_class = sop_class
-        self.uid = uid
 
 
 class Unreadable(InvalidResource):
@@ -99,17 +81,17 @@ def parse(path: Path, digest: str, size: int) -> Instance:
         size: of the file in bytes.
 
     Raises:
-        Refused: not DICOM, damaged, without its UIDs, or in an encoding that is not read here.
+        NotTaken: not DICOM, damaged, without its UIDs, or in an encoding that is not read here.
     """
     _quiet()
     try:
         values, has_pixels = _read(path)
-    except Refused:
+    except NotTaken:
         raise
     except InvalidDicomError:
-        raise Refused(Failure.NOT_DICOM) from None
+        raise NotTaken(Failure.NOT_DICOM) from None
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
-        raise Refused(Failure.DAMAGED) from None
+        raise NotTaken(Failure.DAMAGED) from None
     return _instance(values, digest, size, has_pixels=has_pixels)
 
 
@@ -157,11 +139,11 @@ def _read(path: Path) -> tuple[dict[str, str], bool]:
     """The values of `HEADER` and the transfer syntax, and whether there are pixels."""
     syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
     if syntax not in TRANSFER_SYNTAXES:
-        raise Refused(Failure.TRANSFER_SYNTAX)
+        raise NotTaken(Failure.TRANSFER_SYNTAX)
     with path.open("rb") as file:
         header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER), defer_size=LONGEST)
         values = {keyword: _text(header, keyword) for keyword in HEADER}
-        return {**values, "TransferSyntaxUID": syntax}, _ends_whole(file)
+        return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file)
 
 
 @cache
@@ -178,44 +160,16 @@ def _text(header: Dataset, keyword: str) -> str:
     if raw is None:
         return ""
     if (getattr(raw, "length", 0) or 0) > LONGEST:
-        raise Refused(Failure.DAMAGED)
+        raise NotTaken(Failure.DAMAGED)
     value = header[keyword].value
     parts = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
     return "\\".join(str(part) for part in parts if part is not None).replace("\0", "").strip()
 
 
-def _ends_whole(file: BinaryIO) -> bool:
-    """Whether there are pixels after the header; all of them, or the file is damaged."""
-    size = fstat(file.fileno()).st_size
-    if file.tell() > size:
-        raise Refused(Failure.DAMAGED)
-    start = file.read(12)
-    if len(start) < 8:  # noqa: PLR2004 (a tag and a length)
-        return False
-    if (int.from_bytes(start[:2], "little"), int.from_bytes(start[2:4], "little")) != _PIXELS:
-        return False
-    if start[4:6].isalpha():
-        length = int.from_bytes(start[8:12], "little")
-    else:
-        length = int.from_bytes(start[4:8], "little")
-        file.seek(-4, 1)
-    if length != _UNDEFINED:
-        if file.tell() + length > size:
-            raise Refused(Failure.DAMAGED)
-        return length > 0
-    fragments, offsets = parse_fragments(file)
-    file.seek(offsets[-1] + 4 if offsets else 0)
-    last = int.from_bytes(file.read(4), "little")
-    file.seek(last, 1)
-    if fragments < 2 or file.read(8) != _SEQUENCE_END:  # noqa: PLR2004 (offset table and a frame)
-        raise Refused(Failure.DAMAGED)
-    return True
-
-
 def _instance(values: dict[str, str], digest: str, size: int, *, has_pixels: bool) -> Instance:
     uids = [values[name] for name in ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")]
     if not all(_UID.fullmatch(uid) and len(uid) <= _UID_LENGTH for uid in uids):
-        raise Refused(Failure.INCOMPLETE_HEADER)
+        raise NotTaken(Failure.INCOMPLETE_HEADER)
     uid, sop_class, study, series = uids
     return Instance(
         uid=uid,

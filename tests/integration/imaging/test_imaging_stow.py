@@ -54,9 +54,9 @@ def test_another_content_under_the_same_uid_is_refused_and_put_aside(imaging: An
     hub, one = imaging(), child()
     first, other = one.part10(), one.another(uid=one.uid, seed=2).part10()
     hub.stow(first)
-    answer = hub.stow(other)
+    answer = hub.stow(other, other)
     assert answer.status_code == 409
-    [item] = answer.json()["00081198"]["Value"]
+    item, _ = answer.json()["00081198"]["Value"]
     assert item["00081197"]["Value"] == [0x0111]
     assert quarantined(hub) == {sha256(other).hexdigest(): "conflict"}
     assert files.path_of(hub.folder, sha256(first).hexdigest()).read_bytes() == first

@@ -1,0 +1,58 @@
+"""Whether a file holds all the pixels that it announces, seen without reading them.
+
+Sources: DICOM PS3.5 7.1 (data elements), A.4 (encapsulated pixels).
+"""
+
+from os import fstat
+from typing import BinaryIO, Final
+
+from pydicom.encaps import parse_fragments
+
+from services.imaging.domain.instance import Failure
+
+_PIXELS: Final = (0x7FE0, 0x0010)
+_UNDEFINED: Final = 0xFFFFFFFF
+_SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+
+
+class NotTaken(Exception):
+    """A file cannot be taken in, for a reason."""
+
+    def __init__(self, reason: Failure) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def pixels_follow(file: BinaryIO) -> bool:
+    """Whether there are pixels where the header ends.
+
+    Args:
+        file: little endian, read up to its pixels.
+
+    Raises:
+        NotTaken: it ends before they do.
+    """
+    size = fstat(file.fileno()).st_size
+    if file.tell() > size:
+        raise NotTaken(Failure.DAMAGED)
+    start = file.read(12)
+    if len(start) < 8:  # noqa: PLR2004 (a tag and a length)
+        return False
+    if (int.from_bytes(start[:2], "little"), int.from_bytes(start[2:4], "little")) != _PIXELS:
+        return False
+    if start[4:6].isalpha():
+        length = int.from_bytes(start[8:12], "little")
+    else:
+        length = int.from_bytes(start[4:8], "little")
+        file.seek(-4, 1)
+    if length != _UNDEFINED:
+        if file.tell() + length > size:
+            raise NotTaken(Failure.DAMAGED)
+        return length > 0
+    fragments, offsets = parse_fragments(file)
+    file.seek(offsets[-1] + 4 if offsets else 0)
+    last = int.from_bytes(file.read(4), "little")
+    file.seek(last, 1)
+    if fragments < 2 or file.read(8) != _SEQUENCE_END:  # noqa: PLR2004 (offset table and a frame)
+        raise NotTaken(Failure.DAMAGED)
+    return True
