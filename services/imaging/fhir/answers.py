@@ -90,7 +90,7 @@ class _Basis:
         patient = self.study.announcement.patient
         first = patient["identifier"][0]
         named = {name: first[name] for name in ("system", "value") if name in first}
-        return {"reference": f"urn:uuid:{patient['id']}", "identifier": named}
+        return ({"reference": f"urn:uuid:{patient['id']}"} if "id" in patient else {}) | {"identifier": named}
 
     def picture_reference(self) -> dict[str, Any]:
         return {
