@@ -105,7 +105,7 @@ def span_when(resource: dict[str, Any]) -> Span | None:
     """The time by which the type's date parameter finds it."""
     found = TYPES[resource["resourceType"]].date
     value = resource.get(found[1]) if found else None
-    return span_of(value) if value else None
+    return span_of(value) if isinstance(value, str) else None
 
 
 def is_preliminary_ai(resource: dict[str, Any]) -> bool:

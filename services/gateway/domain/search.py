@@ -100,8 +100,10 @@ def _value(kind: Kind, name: str, text: str) -> Token | DateTest | str:
 
 def _token(name: str, text: str) -> Token:
     system, bar, value = text.rpartition("|")
-    if not text.strip("|"):
-        raise Malformed("A search value is empty", expression=name, fix="Give a value, or leave the parameter out.")
+    if not text.strip("|") or not text.isprintable():
+        raise Malformed(
+            "A search value is empty or not printable", expression=name, fix="Give a value, or leave the parameter out."
+        )
     return Token(system if bar else None, value or None)
 
 

@@ -27,6 +27,7 @@ _TOLD: Final = {
 }
 _FORM: Final = ("value", "The value does not have the form that FHIR R4 wants here", "See the type at hl7.org/fhir/R4.")
 _WHOLE: Final = ("invariant", "The elements do not fit together", "See the resource's page at hl7.org/fhir/R4.")
+_EMPTY: Final = ("structure", "An element is empty", "Leave it out, or give its value.")
 _ELEMENT: Final = re.compile(r"_?[a-z][A-Za-z]{0,63}")
 
 
@@ -44,6 +45,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise Malformed("The body is not a JSON object", fix="Send one FHIR resource.")
     if _is_deeper(parsed, DEEPEST):
         raise Malformed(f"The body nests deeper than {DEEPEST} levels", fix="Send a flatter resource.")
+    if b"\\u0000" in body:
+        raise Malformed("A text holds the character NUL", fix="Send text that FHIR strings allow.")
     if _count_texts(body) != _count_texts(orjson.dumps(parsed)):
         raise Malformed("A name stands twice in one JSON object", fix="Send each element once.")
     return parsed
@@ -102,6 +105,24 @@ def _issues(at: str, resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield _issue(at, problem["type"], problem["loc"])
     except (LookupError, TypeError, ValueError, AttributeError):
         yield outcome.issue("structure", _WHOLE[1], expression=at, fix=_WHOLE[2])
+    else:
+        yield from (outcome.issue(*_EMPTY[:2], expression=place, fix=_EMPTY[2]) for place in _empty(resource, at))
+
+
+def _empty(node: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    """Where a property is null, or an object or array is empty: FHIR's JSON has neither. All names are known here."""
+    if node in ({}, []):
+        yield at
+    elif isinstance(node, dict):
+        for name, child in node.items():
+            if child is None:
+                yield f"{at}.{name}"
+            elif isinstance(child, dict | list):
+                yield from _empty(child, f"{at}.{name}")
+    else:
+        for index, child in enumerate(node):
+            if isinstance(child, dict | list):
+                yield from _empty(child, f"{at}[{index}]")
 
 
 def _issue(at: str, fault: str, place: tuple[int | str, ...]) -> dict[str, Any]:

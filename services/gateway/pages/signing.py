@@ -51,7 +51,7 @@ def sign_in(
     name = username.strip().lower()
     _count_tries(request, name)
     with store.transaction() as session:
-        account = store.find_account(session, name)
+        account = store.find_account(session, name) if name.isprintable() else None
     right = _is_right(account, password)
     if account is None or not right or not account.enabled:
         with store.transaction() as session:
