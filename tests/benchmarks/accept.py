@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 import psycopg
 from fhir.resources.R4B import get_fhir_model_class
+from servers import address
 
 from services.simulator import fhir
 from services.simulator.domain import examinations
@@ -50,7 +51,7 @@ def accepted_per_second(hub: Hub, token: str, bodies: Sequence[bytes]) -> float:
 
 def limit_per_second(hub: Hub, bodies: Sequence[bytes]) -> float:
     """What no gateway of one process can beat: read, validate each resource, commit one row, on as many threads."""
-    url = hub.environment["HUB_GATEWAY_DATABASE_URL"]
+    url = address(hub, "gateway")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS bench_limit (id bigserial PRIMARY KEY, body bytea NOT NULL)")
     local = threading.local()

@@ -1,5 +1,6 @@
 """Images a second through the worker, and from event to result, beside a bare torch loop over the same files."""
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from statistics import quantiles
 from typing import Any, NamedTuple
 
 import psycopg
+from servers import address
 
 from services.imaging.dicom import pixels
 from services.imaging.inference import reader
@@ -62,6 +64,7 @@ def bare_loop(hub: Hub, studies: Sequence[Examination]) -> tuple[float, float]:
     )
     store = Path(hub.environment["HUB_IMAGING_STORE_DIR"])
     files = [next(store.rglob(f"{digest}.dcm")) for (digest,) in rows]
+    os.environ.update(hub.environment)
     reader.load()
     reader.predict(pixels.picture(files[0]))
     started = time.perf_counter()
@@ -105,5 +108,5 @@ def _stood(hub: Hub, uids: list[str]) -> dict[str, datetime]:
 
 
 def _ask(hub: Hub, service: str, query: str, uids: list[str]) -> list[tuple[Any, ...]]:
-    with psycopg.connect(hub.environment[f"HUB_{service.upper()}_DATABASE_URL"]) as connection:
+    with psycopg.connect(address(hub, service)) as connection:
         return connection.execute(query, (uids,)).fetchall()

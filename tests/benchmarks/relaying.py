@@ -9,6 +9,7 @@ import orjson
 import pika
 import psycopg
 from pika import spec
+from servers import address
 
 from shared.embedded import Hub
 from shared.events import EVENTS_EXCHANGE, Event, Lane, routing_key
@@ -23,7 +24,7 @@ WINDOW = 300
 
 def relayed_per_second(hub: Hub, count: int) -> float:
     """Fill the outbox of results_sharing, start its relay, and time the messages that it publishes."""
-    url = hub.environment["HUB_RESULTS_SHARING_DATABASE_URL"]
+    url = address(hub, "results_sharing")
     key = routing_key(EVENT, Lane.ROUTINE)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE outbox DISABLE TRIGGER USER")

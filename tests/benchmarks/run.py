@@ -22,6 +22,7 @@ import psycopg
 import reading
 import relaying
 import torch
+from servers import address
 
 from services.simulator.hospital import Hospital
 from shared import embedded
@@ -73,7 +74,7 @@ def main() -> None:
         try:
             with embedded.run_hub(state, environment=dict(os.environ) | {"HUB_IMAGING_THREADS": "1"}) as hub:
                 ratios, latency = measure(hub, SMOKE if smoke else FULL)
-                versions = servers(hub)
+                versions = versions_of(hub)
         finally:
             embedded.reset(state)
     text = report(ratios, latency, versions)
@@ -147,12 +148,12 @@ def client_token(hub: Hub) -> str:
     return done.stdout.split()[-1]
 
 
-def servers(hub: Hub) -> str:
+def versions_of(hub: Hub) -> str:
     """What stands beside the hub."""
-    with psycopg.connect(hub.environment["HUB_GATEWAY_DATABASE_URL"]) as connection:
+    with psycopg.connect(address(hub, "gateway")) as connection:
         postgres = connection.info.server_version // 10000
     with pika.BlockingConnection(pika.URLParameters(hub.environment["HUB_BROKER_URL"])) as line:
-        broker = line._impl.server_properties["version"].decode()  # noqa: SLF001 (pika keeps it there)
+        broker = line._impl.server_properties["version"]  # noqa: SLF001 (pika keeps it there)
     return f"PostgreSQL {postgres}, RabbitMQ {broker}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
