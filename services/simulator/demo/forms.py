@@ -88,7 +88,7 @@ class Browser:
         Raises:
             Unavailable: it cannot be had.
         """
-        return _page(path, self._http.get(path))
+        return _page(self._http.get(path))
 
     def submit(self, path: str, action: str, **answers: str) -> str:
         """Fill in the form of a page that leads to `action`, send it, and return the page that follows.
@@ -102,10 +102,12 @@ class Browser:
         )
         if form is None or not answers.keys() <= form.names:
             raise InvalidResource(f"The page {path} has no form {action} with the fields {sorted(answers)}")
-        return _page(action, self._http.post(form.action or path, data={**form.fields, **answers}))
+        return _page(self._http.post(form.action or path, data={**form.fields, **answers}))
 
 
-def _page(path: str, answer: httpx.Response) -> str:
+def _page(answer: httpx.Response) -> str:
     if not answer.is_success:
-        raise Unavailable(f"The page {path} answers {answer.status_code}", fix="Look at the log of its service.")
+        raise Unavailable(
+            f"The page {answer.url.path} answers {answer.status_code}", fix="Look at the log of its service."
+        )
     return answer.text

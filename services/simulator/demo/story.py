@@ -22,6 +22,7 @@ from services.simulator.hospital import Hospital
 from shared.cli import running
 from shared.cli.up import wait_for_the_end
 from shared.embedded import Hub, run_hub
+from shared.errors import HubError
 
 BEFORE_A_HUMAN = (Step.ANNOUNCED, Step.STORED, Step.COMPLETE, Step.ANALYSED, Step.READY)
 
@@ -50,8 +51,12 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
             check = _raiser(sent)
             arrived = follow(hospital, cases, BEFORE_A_HUMAN, _teller(display, started), check=check)
             if once and arrived:
-                _sign_all(hub, who, cases, display)
-                follow(hospital, cases, Step, display.show)
+                try:
+                    _sign_all(hub, who, cases, display)
+                except HubError as error:
+                    display.say(f"The synthetic reader cannot go on: {error.message}")
+                else:
+                    follow(hospital, cases, Step, display.show)
             elif not once:
                 _stay(hospital, cases, display)
         if not once:
