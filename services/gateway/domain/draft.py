@@ -1,6 +1,6 @@
 """A resource on its way in: by which identifiers it is recognised, and what the repository finds it by later."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -31,7 +31,7 @@ class Draft:
         resource: as validated; references are rewritten to hub ids in place.
         url: what other resources of the same Bundle call it, if it came in one.
         at: FHIRPath at which the caller finds it, for error texts.
-        id: the hub's id: a new one, until an identifier shows that the resource is known.
+        id: the hub's id; where none is given a new one, until an identifier shows that the resource is known.
         fixed: the id is decided already (an update, or an id that the hub gave), whatever the identifiers say.
         keys: the identifiers by which it is recognised when it comes again.
     """
@@ -39,10 +39,12 @@ class Draft:
     resource: dict[str, Any]
     url: str | None = None
     at: str = ""
-    id: str = field(default_factory=lambda: str(uuid4()))
+    id: str = ""
     fixed: bool = False
 
     def __post_init__(self) -> None:
+        self.is_new = not self.id
+        self.id = self.id or str(uuid4())
         self.type: str = self.resource["resourceType"]
         self.at = self.at or self.type
         self.keys = keys_of(self.resource)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +23,9 @@ class Answer:
     modified: datetime | None = None
 
 
+_CLAIM: Final = insert(ANSWER).on_conflict_do_nothing().returning(ANSWER.c.key)
+
+
 def claim_answer(session: Session, client: str, key: str, digest: bytes, planned: Answer) -> Answer | None:
     """None when this transaction is the first with the key; the answer given then, when it is not.
 
@@ -34,17 +38,8 @@ def claim_answer(session: Session, client: str, key: str, digest: bytes, planned
     Raises:
         Conflict: the key came with another body before.
     """
-    row = insert(ANSWER).values(
-        client=client,
-        key=key,
-        digest=digest,
-        status=planned.status,
-        location=planned.location,
-        body=planned.body,
-        version=planned.version,
-        modified=planned.modified,
-    )
-    if session.execute(row.on_conflict_do_nothing().returning(ANSWER.c.key)).first():
+    row = {"client": client, "key": key, "digest": digest, **_kept(planned)}
+    if session.connection().execute(_CLAIM, row).first():
         return None
     given = session.execute(select(ANSWER).where(ANSWER.c.client == client, ANSWER.c.key == key)).one()
     if given.digest != digest:
@@ -57,14 +52,8 @@ def claim_answer(session: Session, client: str, key: str, digest: bytes, planned
 
 def give_answer(session: Session, client: str, key: str, answer: Answer) -> None:
     """Keep the answer that was given in the end."""
-    session.execute(
-        update(ANSWER)
-        .where(ANSWER.c.client == client, ANSWER.c.key == key)
-        .values(
-            status=answer.status,
-            location=answer.location,
-            body=answer.body,
-            version=answer.version,
-            modified=answer.modified,
-        )
-    )
+    session.execute(update(ANSWER).where(ANSWER.c.client == client, ANSWER.c.key == key).values(**_kept(answer)))
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    return {name: getattr(answer, name) for name in Answer.__dataclass_fields__}

@@ -1,19 +1,17 @@
 """Taking resources in: recognised by identifier, references rewritten, each stored once with its versions.
 
-Two messages that bring the same new patient at once meet in the unique index of identifiers: the second waits for the
-first and then finds its patient. All locks are taken in sorted order.
+All locks are taken in sorted order. The usual message costs four statements: claims, known resources, new versions and
+identifiers that several resources share.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.gateway.domain import references
@@ -27,11 +25,18 @@ from services.gateway.domain.draft import (
     status_of,
 )
 from services.gateway.domain.references import Known, Pointer
-from services.gateway.store.resources import Stored, find_all, find_identifiers, lock
+from services.gateway.store.recognition import add_identifiers, recognise
+from services.gateway.store.resources import Stored, find_all, lock
+from services.gateway.store.rows import insert_given, parameter
 from services.gateway.store.tables import IDENTIFIER, RESOURCE, VERSION
-from shared.errors import Conflict, InvalidResource
+from shared.errors import Conflict
 
 Origin = Literal["outside", "hub"]
+
+_ROWS: Final = insert_given(*RESOURCE.c)
+_WRITE: Final = _ROWS.on_conflict_do_update(
+    index_elements=["id"], set_={one.name: _ROWS.excluded[one.name] for one in RESOURCE.c if one.name != "id"}
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,8 @@ def take_in(
         InvalidResource: a reference leads nowhere.
     """
     found = references.pointers(drafts)
-    ids = _recognise(session, drafts, [key for pointer in found if (key := pointer.key)])
-    known = _known(session, drafts, found, ids)
+    ids, stored = recognise(session, drafts, [key for pointer in found if (key := pointer.key)])
+    known = _known(session, drafts, found, ids, stored)
     before = known.stored
     references.settle(list(drafts), found, known.references, strict=origin == "outside")
     saved = [_compare(draft, before.get(draft.id), said_at) for draft in drafts]
@@ -79,50 +84,20 @@ def take_in(
     return saved
 
 
-def _recognise(session: Session, drafts: Sequence[Draft], wanted: list[Key]) -> dict[Key, str]:
-    """Give each draft the id that its identifiers have, claiming those that nobody has."""
-    claims = sorted(((key, draft) for draft in drafts for key in draft.keys), key=itemgetter(0))
-    if len({key for key, _ in claims}) < len(claims):
-        raise InvalidResource(
-            "Two resources of the message have the same identifier",
-            expression="Bundle.entry",
-            fix="Send each resource once.",
-        )
-    rows = [
-        {"id": draft.id, "system": key.system, "value": key.value, "type": key.type, "is_key": True}
-        for key, draft in claims
-    ]
-    if rows:
-        session.execute(upsert(IDENTIFIER).on_conflict_do_nothing(), rows)
-    pairs = {(key.system, key.value) for key in [*wanted, *(key for draft in drafts for key in draft.keys)]}
-    ids = find_identifiers(session, pairs)
-    for draft in drafts:
-        owners = {ids[key] for key in draft.keys}
-        others = owners - {draft.id}
-        if len(others) > 1 or (others and draft.fixed):
-            raise Conflict(
-                f"The identifiers of the {draft.type} belong to different resources",
-                expression=f"{draft.at}.identifier",
-                fix="Send identifiers of one resource only; merging is a decision for people.",
-            )
-        if others:
-            (known,) = others
-            if draft.id in owners:
-                session.execute(update(IDENTIFIER).where(IDENTIFIER.c.id == draft.id).values(id=known))
-            draft.id = known
-    return ids | {key: draft.id for draft in drafts for key in draft.keys}
-
-
 @dataclass(frozen=True)
 class _Found:
     references: Known
     stored: dict[str, Stored]
 
 
-def _known(session: Session, drafts: Sequence[Draft], found: list[Pointer], ids: dict[Key, str]) -> _Found:
-    """One look at everything that is named: the drafts' own resources and what they point at."""
-    named = {number for pointer in found if (number := pointer.number)}
-    stored = find_all(session, {draft.id for draft in drafts} | named | set(ids.values()))
+def _known(
+    session: Session, drafts: Sequence[Draft], found: list[Pointer], ids: dict[Key, str], stored: dict[str, Stored]
+) -> _Found:
+    """Everything that is named: the drafts' own resources and what they point at; one look where ids are given."""
+    here = {name for draft in drafts for name in (draft.url, draft.resource.get("id")) if name}
+    named = {number for pointer in found if pointer.literal not in here and (number := pointer.number)}
+    own = {draft.id for draft in drafts if not draft.is_new}
+    stored = stored | find_all(session, (named | own) - stored.keys())
     types = {number: one.type for number, one in stored.items()} | {draft.id: draft.type for draft in drafts}
     without = [pointer.number for pointer in found if pointer.number in stored and "identifier" not in pointer.holder]
     return _Found(Known(types, ids, _outside_names(session, [number for number in without if number])), stored)
@@ -168,23 +143,11 @@ def _write(session: Session, saved: Sequence[Saved], origin: Origin, said_at: da
     updated = [one for one in saved if one.before]
     if updated:
         _keep_history(session, updated)
-    rows = [_row(one, origin, said_at) for one in saved]
-    if rows:
-        row = upsert(RESOURCE)
-        session.execute(
-            row.on_conflict_do_update(
-                index_elements=["id"], set_={name: row.excluded[name] for name in rows[0] if name != "id"}
-            ),
-            rows,
-        )
-    others = [
-        {"id": one.draft.id, "system": key.system, "value": key.value, "type": key.type, "is_key": False}
-        for one in saved
-        for key in identifiers_of(one.draft.resource)
-        if key not in one.draft.keys
-    ]
-    if others:
-        session.execute(upsert(IDENTIFIER).on_conflict_do_nothing(), others)
+    if saved:
+        session.connection().execute(_WRITE, parameter([_row(one, origin, said_at) for one in saved]))
+    others = [(one.draft.id, key) for one in saved for key in identifiers_of(one.draft.resource)]
+    owned = {key for one in saved for key in one.draft.keys}
+    add_identifiers(session, [(number, key) for number, key in others if key not in owned])
 
 
 def _row(one: Saved, origin: Origin, said_at: datetime | None) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from services.gateway.domain.draft import Key
+from services.gateway.store.rows import given, parameter
 from services.gateway.store.tables import IDENTIFIER, RESOURCE
 
 
@@ -43,6 +44,22 @@ class Stored:
 
 
 COLUMNS = [RESOURCE.c[name] for name in Stored.__dataclass_fields__]
+
+
+_PAIRS: Final = given(IDENTIFIER.c.system, IDENTIFIER.c.value)
+_LOOK: Final = select(
+    IDENTIFIER.c.type,
+    IDENTIFIER.c.system,
+    IDENTIFIER.c.value,
+    IDENTIFIER.c.id,
+    IDENTIFIER.c.is_key,
+    RESOURCE.c.version,
+    *COLUMNS,
+).select_from(
+    _PAIRS.join(
+        IDENTIFIER, and_(IDENTIFIER.c.value == _PAIRS.c.value, IDENTIFIER.c.system == _PAIRS.c.system)
+    ).outerjoin(RESOURCE, RESOURCE.c.id == IDENTIFIER.c.id)
+)
 
 
 def stored_from(row: Row[Any]) -> Stored:
@@ -84,17 +101,25 @@ def find_by_identifier(session: Session, kind: str, identifiers: Iterable[Key]) 
     return list(session.scalars(query))
 
 
-def find_identifiers(session: Session, pairs: Collection[tuple[str, str]]) -> dict[Key, str]:
-    """Which resources carry the given (system, value) pairs; of several that share one, none is named."""
+def find_identifiers(session: Session, pairs: Collection[tuple[str, str]]) -> tuple[dict[Key, str], dict[str, Stored]]:
+    """Which resources carry the given (system, value) pairs; of several that share one, none is named.
+
+    Returns:
+        The id of each identifier, and those resources as they are stored.
+    """
     if not pairs:
-        return {}
-    query = select(IDENTIFIER.c.type, IDENTIFIER.c.system, IDENTIFIER.c.value, IDENTIFIER.c.id, IDENTIFIER.c.is_key)
+        return {}, {}
     found: dict[Key, str] = {}
+    stored: dict[str, Stored] = {}
     ambiguous: set[Key] = set()
-    for row in session.execute(query.where(tuple_(IDENTIFIER.c.system, IDENTIFIER.c.value).in_(sorted(pairs)))):
-        key = Key(row.type, row.system, row.value)
-        if key in found and not row.is_key:
+    rows = parameter([{"system": system, "value": value} for system, value in pairs])
+    for row in session.connection().execute(_LOOK, rows):
+        key = Key(*row[:3])
+        number, is_key, version = row[3:6]
+        if version:
+            stored[number] = Stored(*row[6:])
+        if key in found and not is_key:
             ambiguous.add(key)
             continue
-        found[key] = row.id
-    return {key: number for key, number in found.items() if key not in ambiguous}
+        found[key] = number
+    return {key: number for key, number in found.items() if key not in ambiguous}, stored
