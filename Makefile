@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# On a machine without a GPU, `TORCH_OPTIONS="--index-url https://download.pytorch.org/whl/cpu"` downloads much less.
+# Options for installing torch, such as the index of its CPU builds, which download much less on a machine without a GPU.
 TORCH_OPTIONS ?=
 
 .PHONY: help demo up down reset migrate check test bench contracts browser
@@ -39,14 +39,15 @@ check: $(READY) ## the fast half of the tests: style, types, import rules, archi
 	$(BIN)/pytest tests/architecture
 	$(BIN)/python tests/architecture/reading_set.py
 
-contracts: $(READY) ## hold the code to its contracts: events, schemas, examples, OpenAPI
-	@$(BIN)/pytest tests/contracts
+contracts: $(READY) ## write contracts/openapi from the code, then hold the code to all its contracts
+	@$(BIN)/python tests/contracts/openapi.py
+	$(BIN)/pytest tests/contracts
 
 test: check browser ## everything, on private servers that are started and stopped for it
-	@$(BIN)/pytest --ignore tests/benchmarks --ignore tests/architecture
+	@$(BIN)/pytest --ignore tests/architecture
 
 bench: $(READY) ## measure throughput and latency, each beside its own limit
-	@$(BIN)/pytest tests/benchmarks -s
+	@$(BIN)/python tests/benchmarks/run.py
 
 browser:
 	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done

@@ -9,7 +9,7 @@ from shared.errors import NotAllowed
 from shared.fhir import outcome
 from shared.http import FHIR_JSON
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 def read_only(kind: str, *allowed: str) -> Response:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.gateway.pages import signing, start
 
 router = APIRouter()
-router.include_router(start.router)
-router.include_router(signing.router)
+router.include_router(start.router, include_in_schema=False)
+router.include_router(signing.router, include_in_schema=False)
 
 __all__ = ["router"]
