@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.results_sharing import store
+from services.results_sharing import pages, store
 from services.results_sharing.domain.state import active_hold, not_analysed_reason, state
 from services.results_sharing.settings import settings
 from services.results_sharing.store import SERVICE, transaction
@@ -38,4 +38,4 @@ def timeline(study: str, who: Annotated[Principal, Depends(principal)]) -> dict[
 
 def app() -> FastAPI:
     """What `uvicorn --factory services.results_sharing.api:app` serves."""
-    return create_app(Door(SERVICE, settings, error_page=error_page), [router])
+    return create_app(Door(SERVICE, settings, error_page=error_page), [router, pages.router])

@@ -1,0 +1,85 @@
+"""The hub's facts in the words of the people who read them."""
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.order import Patient
+from services.results_sharing.store import Moment
+from shared.events import Event, Lane
+
+PRIORITY: Final = {Lane.STAT: "Stat", Lane.URGENT: "Urgent", Lane.ROUTINE: "Routine"}
+COLOUR: Final = {Lane.STAT: "red", Lane.URGENT: "amber", Lane.ROUTINE: ""}
+
+STATE_COLOUR: Final = {
+    "ready": "accent",
+    "flagged": "amber",
+    "no flag": "",
+    "running": "",
+    "not analysed": "amber",
+    "on hold": "red",
+    "delivered": "green",
+    "signed, on its way": "accent",
+    "signed, delivery failed": "red",
+}
+
+HAPPENED: Final = {
+    Event.ORDER_PLACED: "The hospital ordered the exam",
+    Event.ORDER_REVOKED: "The hospital took the order back",
+    Event.STUDY_AVAILABLE: "The hospital announced the study",
+    Event.INSTANCES_STORED: "Images arrived",
+    Event.STUDY_COMPLETED: "The study was complete",
+    Event.STUDY_HELD: "The study was put on hold",
+    Event.ANALYSIS_COMPLETED: "The AI answered",
+    Event.ANALYSIS_REFUSED: "The AI did not analyse it",
+    Event.ANSWER_DUE: "The time for an AI answer was over",
+    Event.REPORT_SIGNED: "The report was signed",
+    Event.REPORT_AMENDED: "The signed report was changed",
+    Event.REPORT_DELIVERED: "The hospital acknowledged the report",
+    Event.DELIVERY_FAILED: "The delivery was given up",
+    Event.CASE_CLOSED: "The case was closed",
+}
+"""What of a timeline people need to see."""
+
+HOLD_ADVICE: Final = {
+    "wrong-patient": "Do not report these images for this patient. Close the case and have the sender correct it.",
+    "incomplete": "You can read what is there, or close the case and have the rest sent.",
+    "unannounced": "Nobody has said whose images these are. Close the case, or wait for the announcement.",
+    "no-images": "The images never came. Close the case and ask the sender, or wait for them.",
+}
+
+
+def age(patient: Patient | None, today: date | None = None) -> str | None:
+    """A patient's age: years, under two years months; None without a birth date."""
+    if patient is None or not patient.birth_date:
+        return None
+    day = today or datetime.now(UTC).date()
+    parts = [int(part) for part in patient.birth_date.split("-")]
+    if len(parts) == 1:
+        return f"about {day.year - parts[0]} years"
+    months = (day.year - parts[0]) * 12 + day.month - parts[1]
+    if len(parts) > 2 and day.day < parts[2]:  # noqa: PLR2004 (year, month, day)
+        months -= 1
+    return f"{months // 12} years" if months >= 24 else f"{max(months, 0)} months"  # noqa: PLR2004 (two years)
+
+
+def number(patient: Patient | None) -> str | None:
+    """The hospital's number of a patient."""
+    return patient.identifiers[0].value if patient and patient.identifiers else None
+
+
+def moments(timeline: list[Moment]) -> list[tuple[datetime, str]]:
+    """The timeline's lines that say something to a reader."""
+    return [(one.at, HAPPENED[event]) for one in timeline if (event := Event(one.event)) in HAPPENED]
+
+
+def delivery(case: Case) -> tuple[str, str]:
+    """How far the hospital has the report, with a colour."""
+    way = case.delivery
+    if way.failed:
+        return "Delivery to the hospital was given up; an operator has to send it again.", "red"
+    if way.acknowledged >= case.signed:
+        return "The hospital has this report and acknowledged it.", "green"
+    if way.problem:
+        return "Not at the hospital yet; the hub keeps trying by itself.", "amber"
+    return "On its way to the hospital.", "accent"

@@ -1,0 +1,122 @@
+/* The page of a case: forms are sent without a reload, so that the image stays as the reader has set it and no typed
+   word is lost to a refusal, an ended session or a silent network. Without this script every form works by itself. */
+import { localTimes } from "./hub.js";
+
+const RENEW_EVERY = 10 * 60 * 1000;
+const DRAFT_AFTER = 1500;
+const work = () => document.getElementById("work");
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-swap]");
+  if (!form) return;
+  event.preventDefault();
+  send(form, event.submitter);
+});
+
+async function send(form, button) {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const body = new URLSearchParams(new FormData(form, button));
+  try {
+    const post = () => fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body });
+    let answer = await post();
+    if (answer.status === 401 && (await renew())) answer = await post();
+    if (answer.status === 401) return say("You are signed out. Nothing is lost: sign in again in another tab, then press the button again.", "/sign-in");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (page.getElementById("work")) swap(page);
+    else say(`${page.querySelector("h1")?.textContent ?? "The hub could not do this"}. What you typed is still here; try again.`);
+  } catch {
+    say("The hub does not answer. What you typed is still here; try again in a moment.");
+  } finally {
+    form.ariaBusy = "false";
+  }
+}
+
+/** Put the new state of the case in place of the old; unsent words in other boxes are carried over. */
+function swap(page) {
+  const next = document.adoptNode(page.getElementById("work"));
+  for (const box of work().querySelectorAll("textarea")) {
+    const same = next.querySelector(`textarea[id="${box.id}"]`);
+    if (same && !same.value) same.value = box.value;
+  }
+  localTimes(next);
+  work().replaceWith(next);
+  replace(page, "state");
+  showAi(page);
+  const target = document.getElementById("refused") ?? document.getElementById("now");
+  target?.focus({ preventScroll: true });
+  target?.scrollIntoView({ block: "nearest" });
+  watch();
+}
+
+function replace(page, id) {
+  const [before, after] = [document.getElementById(id), page.getElementById(id)];
+  if (!before || !after || before.contains(document.activeElement)) return;
+  localTimes(after);
+  if (before.outerHTML !== after.outerHTML) before.replaceWith(document.adoptNode(after));
+}
+
+/** Hand the viewer what the page now says of the model; nothing of it is in the page before. */
+function showAi(page) {
+  const [viewer, next] = [document.querySelector("dicom-view"), page.querySelector("dicom-view")];
+  if (!viewer || !next) return;
+  for (const name of ["region", "heat-series", "heat-instance"]) {
+    const value = next.getAttribute(name);
+    if (value && value !== viewer.getAttribute(name)) viewer.setAttribute(name, value);
+  }
+}
+
+/** While something is under way, look again; only parts that no one is using are replaced. */
+let watching;
+function watch() {
+  clearTimeout(watching);
+  const every = Number(work().dataset.waits) * 1000;
+  if (!every) return;
+  watching = setTimeout(async () => {
+    const page = document.hidden ? null : await look();
+    if (page) {
+      for (const part of document.querySelectorAll("[data-live]")) replace(page, part.id);
+      showAi(page);
+      work().dataset.waits = page.getElementById("work").dataset.waits ?? "";
+    }
+    watch();
+  }, every);
+}
+
+async function look() {
+  try {
+    const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return answer.ok && page.getElementById("work") ? page : null;
+  } catch {
+    return null;
+  }
+}
+
+async function renew() {
+  return (await fetch("/sign-in/renew", { method: "POST" }).catch(() => null))?.ok ?? false;
+}
+
+function say(words, address) {
+  const note = Object.assign(document.createElement("p"), { className: "note red", textContent: `${words} ` });
+  if (address) note.append(Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener", textContent: "Sign in (new tab)" }));
+  document.getElementById("message").replaceChildren(note);
+  note.scrollIntoView({ block: "nearest" });
+}
+
+/** The draft is kept at the hub a moment after the last key, so that closing the page loses nothing. */
+let keeping;
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest("form[data-draft]");
+  if (!form) return;
+  clearTimeout(keeping);
+  keeping = setTimeout(async () => {
+    const body = new URLSearchParams({ text: target.value });
+    const answer = await fetch(form.dataset.draft, { method: "POST", body }).catch(() => null);
+    const told = form.querySelector("[data-is=draft]");
+    if (told) told.textContent = answer?.ok ? "Draft kept. Only you see it." : "The draft could not be kept yet; the text is still here.";
+  }, DRAFT_AFTER);
+});
+
+setInterval(renew, RENEW_EVERY);
+watch();
