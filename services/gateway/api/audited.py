@@ -1,6 +1,8 @@
 """Accesses, audited in the transaction that precedes the answer: no commit, no data."""
 
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from services.gateway import store
 from services.gateway.domain.access import SITTING
@@ -8,6 +10,12 @@ from services.gateway.store import Session, Stored
 from shared import audit
 from shared.audit import Action, Entity
 from shared.security import Principal
+
+BELIEVED_S: Final = 30.0
+"""So much later than a sitting's end an audit of the next one may come, and only for writes."""
+
+REMEMBERED: Final = 10_000
+_BEGUN: Final[dict[tuple[str, str], float]] = {}
 
 
 def note_read(session: Session, who: Principal, kind: str, found: Sequence[Stored], request_id: str) -> None:
@@ -21,8 +29,21 @@ def note_read(session: Session, who: Principal, kind: str, found: Sequence[Store
 
 def note_write(session: Session, who: Principal, action: Action, kind: str, request_id: str) -> None:
     """Say that the caller writes: once for each kind in a sitting; what it wrote is in the events."""
-    if store.begin_sittings(session, _sitting(who), [f"{action} {kind}"], SITTING):
+    sitting, thing = _sitting(who), f"{action} {kind}"
+    seen = (who.session, thing)  # of one token
+    if _BEGUN.get(seen, 0.0) > time.monotonic():
+        return
+    if store.begin_sittings(session, sitting, [thing], SITTING):
         _record(session, who, action, [], f"wrote {kind}", request_id)
+    else:
+        _remember(seen)
+
+
+def _remember(seen: tuple[str, str]) -> None:
+    """A sitting that was seen committed need not be looked up for every message of a busy system."""
+    if len(_BEGUN) > REMEMBERED:
+        _BEGUN.clear()
+    _BEGUN[seen] = time.monotonic() + BELIEVED_S
 
 
 def _record(
