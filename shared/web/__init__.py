@@ -118,9 +118,11 @@ def when(moment: datetime) -> Markup:
 
 
 def duration(length: timedelta) -> str:
-    """A length of time for people: `4 min`, `2 h 05 min`, `3 days`."""
+    """A length of time for people: `4 min`, `1 h`, `2 h 05 min`, `3 days`."""
     minutes = max(int(length.total_seconds() // 60), 0)
     hours, rest = divmod(minutes, 60)
     if hours >= 48:  # noqa: PLR2004 (two days: hours say little from here on)
         return f"{hours // 24} days"
+    if hours and not rest:
+        return f"{hours} h"
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"

@@ -83,3 +83,36 @@ def delivery(case: Case) -> tuple[str, str]:
     if way.problem:
         return "Not at the hospital yet; the hub keeps trying by itself.", "amber"
     return "On its way to the hospital.", "accent"
+
+
+def score(probability: float) -> str:
+    """A score with two digits; no number is written as certain."""
+    if probability > 0.99:  # noqa: PLR2004 (the last that two digits tell from 1)
+        return "over 0.99"
+    return "under 0.01" if probability < 0.01 else f"{probability:.2f}"  # noqa: PLR2004 (the same at the other end)
+
+
+SPREAD: Final = 0.6
+"""From this share of the image on, an area is no place."""
+
+_THIRDS: Final = (("upper", "middle", "lower"), ("left", "centre", "right"))
+
+
+def stands_out(region: str | None) -> bool:
+    """Whether an area is small enough to be pointed at."""
+    if region is None:
+        return False
+    _, _, height, width = map(float, region.split(","))
+    return height * width < SPREAD
+
+
+def place(region: str) -> str:
+    """Where an area lies, as the image is shown."""
+    if not stands_out(region):
+        return "spread over most of the image; no one area stands out."
+    row, column, height, width = map(float, region.split(","))
+    third = [
+        names[min(int(3 * middle), 2)]
+        for names, middle in zip(_THIRDS, (row + height / 2, column + width / 2), strict=True)
+    ]
+    return f"{' '.join(third)} of the image, inside the dashed outline."
