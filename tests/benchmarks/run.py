@@ -78,6 +78,7 @@ def main() -> None:
         finally:
             embedded.reset(state)
     text = report(ratios, latency, versions)
+    sys.stdout.write(text)
     if not smoke:
         REPORT.write_text(text)
 
