@@ -19,6 +19,7 @@ from services.simulator.hospital import Hospital
 from shared import embedded, security
 from shared.cli.running import remembered
 from shared.embedded import Hub, Stack
+from shared.embedded.machine import free_port
 from shared.migrate import migrate
 
 

@@ -5,7 +5,6 @@ nothing that nginx logs about a request is kept.
 """
 
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,6 +44,9 @@ class Nginx:
         root = packages.root_of(packages.NGINX)
         text = configuration(routes, port=self.port, upstreams=self._upstreams)
         path = private_file(self.folder / "nginx.conf", text)
+        # Written once the port is ours: a port that answers could be another hub's, won in the same moment.
+        listening = self.folder / "nginx.pid"
+        listening.unlink(missing_ok=True)
         self._child = children.spawn(
             [str(root / packages.NGINX), "-e", "stderr", "-p", str(self.folder), "-c", str(path)],
             log=self.log,
@@ -54,12 +56,9 @@ class Nginx:
         )
         deadline = time.monotonic() + READY_WITHIN_S
         while self._child.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection((LOOPBACK, self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
+            if listening.exists():
                 return
+            time.sleep(0.02)
         raise CannotStart(f"nginx did not start: {children.last_lines(self.log)}", fix=f"Look at {self.log}.")
 
     def stop(self) -> None:
