@@ -1,7 +1,6 @@
 """Taking resources in: recognised by identifier, references rewritten, each stored once with its versions.
 
-All locks are taken in sorted order. The usual message costs four statements: claims, known resources, new versions and
-identifiers that several resources share.
+All locks are taken in sorted order. The usual message costs three statements: claims, known resources, new versions.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from services.gateway.domain.draft import (
     status_of,
 )
 from services.gateway.domain.references import Known, Pointer
-from services.gateway.store.recognition import add_identifiers, recognise
+from services.gateway.store.recognition import ADD_SHARED, recognise, shared_identifiers
 from services.gateway.store.resources import Stored, find_all, lock
 from services.gateway.store.rows import insert_given, parameter
 from services.gateway.store.tables import IDENTIFIER, RESOURCE, VERSION
@@ -36,7 +35,7 @@ Origin = Literal["outside", "hub"]
 _ROWS: Final = insert_given(*RESOURCE.c)
 _WRITE: Final = _ROWS.on_conflict_do_update(
     index_elements=["id"], set_={one.name: _ROWS.excluded[one.name] for one in RESOURCE.c if one.name != "id"}
-)
+).add_cte(ADD_SHARED.cte("shared"))
 
 
 @dataclass(frozen=True)
@@ -143,11 +142,13 @@ def _write(session: Session, saved: Sequence[Saved], origin: Origin, said_at: da
     updated = [one for one in saved if one.before]
     if updated:
         _keep_history(session, updated)
-    if saved:
-        session.connection().execute(_WRITE, parameter([_row(one, origin, said_at) for one in saved]))
+    if not saved:
+        return
     others = [(one.draft.id, key) for one in saved for key in identifiers_of(one.draft.resource)]
     owned = {key for one in saved for key in one.draft.keys}
-    add_identifiers(session, [(number, key) for number, key in others if key not in owned])
+    rows = parameter([_row(one, origin, said_at) for one in saved])
+    shared = shared_identifiers([(number, key) for number, key in others if key not in owned])
+    session.connection().execute(_WRITE, rows | shared)
 
 
 def _row(one: Saved, origin: Origin, said_at: datetime | None) -> dict[str, Any]:

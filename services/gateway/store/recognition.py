@@ -17,10 +17,11 @@ from services.gateway.store.tables import IDENTIFIER
 from shared.errors import Conflict, InvalidResource
 
 _ROW: Final = IDENTIFIER.c
-_ADD: Final = insert_given(
-    _ROW.id, _ROW.system, _ROW.value, _ROW.type, _ROW.is_key, in_order_of=[_ROW.type, _ROW.system, _ROW.value]
-).on_conflict_do_nothing()
-_CLAIM: Final = _ADD.returning(_ROW.type, _ROW.system, _ROW.value)
+_ORDER: Final = [_ROW.type, _ROW.system, _ROW.value]
+_CLAIM: Final = insert_given(*_ROW, in_order_of=_ORDER).on_conflict_do_nothing().returning(*_ORDER)
+
+ADD_SHARED: Final = insert_given(*_ROW, in_order_of=_ORDER, name="shared").on_conflict_do_nothing()
+"""Lets resources be found by identifiers that are not theirs alone; a part of the statement that writes them."""
 
 
 def recognise(
@@ -68,10 +69,9 @@ def recognise(
     return ids, stored
 
 
-def add_identifiers(session: Session, found: Sequence[tuple[str, Key]]) -> None:
-    """Let resources be found by identifiers that are not theirs alone."""
-    if found:
-        session.connection().execute(_ADD, parameter([_row(number, key, is_key=False) for number, key in found]))
+def shared_identifiers(found: Sequence[tuple[str, Key]]) -> dict[str, str]:
+    """The parameter of `ADD_SHARED`: ids of resources, and identifiers that they have."""
+    return parameter([_row(number, key, is_key=False) for number, key in found], "shared")
 
 
 def _claim(session: Session, keys: dict[Key, Draft]) -> set[Key]:

@@ -13,16 +13,16 @@ from sqlalchemy.dialects.postgresql import JSON, Insert, insert
 from sqlalchemy.sql.expression import TableValuedAlias
 
 
-def given(*columns: Column[Any]) -> TableValuedAlias:
-    """The rows of the parameter, as a table with columns named and typed like these; bytes come as hexadecimal text."""
+def given(*columns: Column[Any], name: str = "rows") -> TableValuedAlias:
+    """The rows of a parameter, as a table with columns named and typed like these; bytes come as hexadecimal text."""
     typed = [column(one.name, Text if isinstance(one.type, LargeBinary) else one.type) for one in columns]
-    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
-    return rows.table_valued(*typed).render_derived(name="given", with_types=True)
+    rows = func.json_to_recordset(cast(bindparam(name, type_=Text), JSON))
+    return rows.table_valued(*typed).render_derived(name=f"given_{name}", with_types=True)
 
 
-def insert_given(*columns: Column[Any], in_order_of: Iterable[Column[Any]] = ()) -> Insert:
-    """An insert of the rows of the parameter; `in_order_of` decides in which order they are locked."""
-    rows = given(*columns)
+def insert_given(*columns: Column[Any], in_order_of: Iterable[Column[Any]] = (), name: str = "rows") -> Insert:
+    """An insert of the rows of a parameter; `in_order_of` decides in which order they are locked."""
+    rows = given(*columns, name=name)
     values: list[ColumnElement[Any]] = [
         func.decode(rows.c[one.name], "hex") if isinstance(one.type, LargeBinary) else rows.c[one.name]
         for one in columns
@@ -31,6 +31,6 @@ def insert_given(*columns: Column[Any], in_order_of: Iterable[Column[Any]] = ())
     return insert(columns[0].table).from_select([one.name for one in columns], wanted)
 
 
-def parameter(rows: list[dict[str, Any]]) -> dict[str, str]:
+def parameter(rows: list[dict[str, Any]], name: str = "rows") -> dict[str, str]:
     """Rows as the parameter that `given` reads."""
-    return {"rows": orjson.dumps(rows, default=bytes.hex).decode()}
+    return {name: orjson.dumps(rows, default=bytes.hex).decode()}
