@@ -3,10 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 FLAGS = [
@@ -73,3 +76,24 @@ def violations() -> Callable[[Page], list[str]]:
         ]
 
     return found
+
+
+PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
+LARGEST = 300_000
+"""Bytes of a picture in the documentation."""
+
+
+@pytest.fixture(scope="session")
+def keep() -> Callable[[Page, str], None]:
+    """Keep a picture of a page for the documentation, when HUB_SCREENSHOTS=1 asks for new ones."""
+
+    def kept(page: Page, name: str) -> None:
+        if os.environ.get("HUB_SCREENSHOTS") != "1":
+            return
+        PICTURES.mkdir(exist_ok=True)
+        shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
+        file = PICTURES / f"{name}.png"
+        shot.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        assert file.stat().st_size < LARGEST
+
+    return kept

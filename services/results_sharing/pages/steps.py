@@ -76,7 +76,7 @@ def page_of(view: CaseView, typed: Typed) -> CasePage:
         typed=typed,
         report=draft,
         withdrawn=bool(view.versions) and view.versions[0].status is Status.ENTERED_IN_ERROR,
-        waits=on_its_way or (kind == "review" and ai in {"running", "refused"}),
+        waits=on_its_way or (kind == "review" and view.case.answer is None),
     )
 
 

@@ -4,6 +4,7 @@ import { localTimes } from "./hub.js";
 
 const RENEW_EVERY = 10 * 60 * 1000;
 const DRAFT_AFTER = 1500;
+let keeping;
 const work = () => document.getElementById("work");
 
 document.addEventListener("submit", (event) => {
@@ -16,36 +17,39 @@ document.addEventListener("submit", (event) => {
 async function send(form, button) {
   if (form.ariaBusy === "true") return;
   form.ariaBusy = "true";
+  if (form.dataset.draft) clearTimeout(keeping);
   const body = new URLSearchParams(new FormData(form, button));
+  const address = form.getAttribute("action"); // a button named `action` would hide form.action
   try {
-    const post = () => fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body });
+    const post = () => fetch(address, { method: "POST", headers: { Accept: "text/html" }, body });
     let answer = await post();
     if (answer.status === 401 && (await renew())) answer = await post();
     if (answer.status === 401) return say("You are signed out. Nothing is lost: sign in again in another tab, then press the button again.", "/sign-in");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (page.getElementById("work")) swap(page);
+    if (page.getElementById("work")) swap(page, form, /(impression|reveal)$/.test(address) ? "#ai h2" : "#now");
     else say(`${page.querySelector("h1")?.textContent ?? "The hub could not do this"}. What you typed is still here; try again.`);
   } catch {
     say("The hub does not answer. What you typed is still here; try again in a moment.");
   } finally {
-    form.ariaBusy = "false";
+    form.removeAttribute("aria-busy");
   }
 }
 
-/** Put the new state of the case in place of the old; unsent words in other boxes are carried over. */
-function swap(page) {
-  const next = document.adoptNode(page.getElementById("work"));
+/** Put the new state of the case in place of the old; words in boxes of other forms are carried over. */
+function swap(page, form, next) {
+  const made = document.adoptNode(page.getElementById("work"));
   for (const box of work().querySelectorAll("textarea")) {
-    const same = next.querySelector(`textarea[id="${box.id}"]`);
-    if (same && !same.value) same.value = box.value;
+    const same = made.querySelector(`textarea[id="${box.id}"]`);
+    if (same && !same.value && !form.contains(box)) same.value = box.value;
   }
-  localTimes(next);
-  work().replaceWith(next);
+  localTimes(made);
+  work().replaceWith(made);
   replace(page, "state");
   showAi(page);
-  const target = document.getElementById("refused") ?? document.getElementById("now");
+  const target = document.querySelector("#refused") ?? document.querySelector(next) ?? document.querySelector("#now");
   target?.focus({ preventScroll: true });
   target?.scrollIntoView({ block: "nearest" });
+  if (next === "#ai h2") target?.closest("section")?.scrollIntoView({ block: "start" });
   watch();
 }
 
@@ -105,7 +109,6 @@ function say(words, address) {
 }
 
 /** The draft is kept at the hub a moment after the last key, so that closing the page loses nothing. */
-let keeping;
 document.addEventListener("input", ({ target }) => {
   const form = target.closest("form[data-draft]");
   if (!form) return;

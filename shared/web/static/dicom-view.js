@@ -29,7 +29,7 @@ const TOOLS = `
   <button type="button" data-do="invert" aria-pressed="false">Invert</button>
   <button type="button" data-do="reset">Reset</button>
   <span class="dv-ai" hidden>
-    <label class="dv-heat">AI heat map <input type="range" min="0" max="100" value="40" data-is="heat"></label>
+    <label class="dv-heat">AI heat map <input type="range" min="0" max="100" value="30" data-is="heat"></label>
     <button type="button" data-do="region" aria-pressed="true" hidden>Outline</button>
   </span>
 </div>
@@ -173,7 +173,7 @@ export class DicomView extends HTMLElement {
   reset() {
     Object.assign(this.view, this.image.presets.acquired, { invert: false, outline: true });
     this.find("preset").value = "acquired";
-    this.find("heat").value = 40;
+    this.find("heat").value = 30;
     this.fit();
   }
 
@@ -279,7 +279,7 @@ export class DicomView extends HTMLElement {
         view.outline = !view.outline;
         break;
       case "heat":
-        this.find("heat").value = Number(this.find("heat").value) ? 0 : 40;
+        this.find("heat").value = Number(this.find("heat").value) ? 0 : 30;
         break;
       case "reset": return this.reset();
     }
