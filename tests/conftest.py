@@ -76,7 +76,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The whole hub: the processes of `deploy/processes.yaml` on servers of their own."""
     state: Path = tmp_path_factory.mktemp("hub")
     try:
-        with embedded.run_hub(state) as running, remembered(running):
+        chosen = dict(os.environ) | {"HUB_PORT": str(free_port())}
+        with embedded.run_hub(state, environment=chosen) as running, remembered(running):
             yield running
     finally:
         embedded.reset(state)

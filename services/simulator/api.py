@@ -88,8 +88,8 @@ def take(
         time.sleep(mood.seconds)
     kept = reports.take(key, resource)
     if mood.behaviour == "cut":
-        # The answer promises more than it holds, so the server closes the connection: the sender cannot know.
-        return Response(b"{", status_code=201, headers={"Content-Length": "1000"}, media_type=FHIR_JSON)
+        # What a proxy in front makes of a server that breaks off: the report is stored, and the sender cannot know.
+        return Response(status_code=502)
     return _answer(kept, 201 if kept.version == 1 else 200)
 
 

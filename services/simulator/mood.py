@@ -1,4 +1,4 @@
-"""How the hospital's server behaves: well, slow, dead, or cutting the line once it has stored a report."""
+"""How the hospital's server behaves: well, slow, dead, or breaking off once it has stored a report."""
 
 import threading
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Behaviour = Literal["well", "slow", "dead", "cut"]
-"""`slow` waits before it answers, `dead` answers 503, `cut` stores and breaks off the answer."""
+"""`slow` waits before it answers, `dead` answers 503, `cut` stores and lets a proxy answer 502."""
 
 
 class Mood(BaseModel):

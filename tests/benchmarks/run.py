@@ -27,6 +27,7 @@ from servers import address
 from services.simulator.hospital import Hospital
 from shared import embedded
 from shared.embedded import Hub
+from shared.embedded.machine import free_port
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "docs" / "benchmarks.md"
@@ -72,7 +73,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder:
         state = Path(folder)
         try:
-            with embedded.run_hub(state, environment=dict(os.environ) | {"HUB_IMAGING_THREADS": "1"}) as hub:
+            with embedded.run_hub(
+                state, environment=dict(os.environ) | {"HUB_IMAGING_THREADS": "1", "HUB_PORT": str(free_port())}
+            ) as hub:
                 ratios, latency = measure(hub, SMOKE if smoke else FULL)
                 versions = versions_of(hub)
         finally:

@@ -57,7 +57,8 @@ def test_a_study_is_read_signed_and_delivered_once_whatever_comes_first(
     report = entry["resource"]
     assert report["status"] == "final"
     assert report["conclusion"].startswith("SYNTHETIC")
-    assert report["subject"]["identifier"] == {"system": MRN_SYSTEM, "value": case.examination.mrn}
+    identifier = report["subject"]["identifier"]
+    assert (identifier["system"], identifier["value"]) == (MRN_SYSTEM, case.examination.mrn)
     assert "urn:uuid" not in json.dumps(report)
 
 
@@ -66,7 +67,8 @@ def test_what_a_model_says_stays_preliminary_and_labelled(
 ) -> None:
     """A system sees it only where it was given the scope to."""
     case = arrived(hospital, new_study("normal", "urgent", "announcement"))
-    subject = f"Patient/{case.examination.id_of('patient')}"
+    [patient] = hospital.search("Patient", identifier=f"{MRN_SYSTEM}|{case.examination.mrn}")
+    subject = f"Patient/{patient['id']}"
     told = command("clients", "add", "viewer", "--scope", "system/*.rs hub/preliminary.r")
     assert told.returncode == 0, told.stderr
     with Hospital(hub.public_url, told.stdout.split()[-1]) as viewer:
