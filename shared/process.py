@@ -7,7 +7,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
-from prometheus_client import start_http_server
+from prometheus_client import Gauge, start_http_server
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import settings, telemetry
@@ -42,6 +42,10 @@ def serve_metrics() -> socket.socket | None:
     told = exposure()
     if told.metrics_port is None:
         return None
+    # Made here and not at import, where it would write a file; an idle worker shows at least this.
+    Gauge(
+        "hub_process_started_seconds", "When the process started, Unix time", multiprocess_mode="max"
+    ).set_to_current_time()
     server, _ = start_http_server(told.metrics_port, told.metrics_host, telemetry.registry())
     return server.socket
 
