@@ -1,0 +1,73 @@
+"""The words of the readers' pages: ages, scores, places, and what a timeline tells."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from services.results_sharing.domain.case import Case, Delivery
+from services.results_sharing.domain.order import Patient
+from services.results_sharing.pages import words
+from services.results_sharing.store import Moment
+from shared.events import Event
+
+TODAY = date(2026, 11, 24)
+NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("born", "told"),
+    [
+        ("2026-11-24", "0 months"),
+        ("2024-11-25", "23 months"),
+        ("2024-11-24", "2 years"),
+        ("1940-03-05", "86 years"),
+        ("2020-12", "5 years"),
+        ("1940", "about 86 years"),
+        (None, None),
+    ],
+)
+def test_an_age_is_told_in_years_and_under_two_in_months(born: str | None, told: str | None) -> None:
+    assert words.age(Patient("1", (), "Doe", born, None, NOW), TODAY) == told
+
+
+def test_nobody_has_no_age_and_no_number() -> None:
+    assert words.age(None, TODAY) is None
+    assert words.number(None) is None
+
+
+@pytest.mark.parametrize(("value", "told"), [(1.0, "over 0.99"), (0.87, "0.87"), (0.004, "under 0.01")])
+def test_no_score_is_told_as_certain(value: float, told: str) -> None:
+    assert words.score(value) == told
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("0.7,0.05,0.2,0.2", "lower left"),
+        ("0.0,0.4,0.2,0.2", "upper centre"),
+        ("0.4,0.8,0.2,0.2", "middle right"),
+        ("0.0,0.0,1.0,1.0", "spread over most of the image"),
+    ],
+)
+def test_a_place_is_told_as_it_lies_on_the_screen(region: str, told: str) -> None:
+    assert words.place(region).startswith(told)
+
+
+def test_a_timeline_leaves_out_what_tells_a_reader_nothing() -> None:
+    told = words.moments(
+        [Moment(event, NOW, "stat", "1", "") for event in (Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED)]
+    )
+    assert told == [(NOW, "The hospital announced the study")]
+
+
+@pytest.mark.parametrize(
+    ("way", "colour"),
+    [
+        (Delivery(acknowledged=1), "green"),
+        (Delivery(), "accent"),
+        (Delivery(problem="the hospital's server is down"), "amber"),
+        (Delivery(failed=True), "red"),
+    ],
+)
+def test_each_way_of_a_report_has_its_own_words_and_colour(way: Delivery, colour: str) -> None:
+    assert words.delivery(Case("1", "c", signed=1, delivery=way))[1] == colour
