@@ -93,7 +93,8 @@ def keep() -> Callable[[Page, str], None]:
         PICTURES.mkdir(exist_ok=True)
         shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
         file = PICTURES / f"{name}.png"
-        shot.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        colours = shot.quantize(256, kmeans=3)
+        shot.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
         assert file.stat().st_size < LARGEST
 
     return kept

@@ -79,7 +79,7 @@ def delivery(case: Case) -> tuple[str, str]:
     if way.failed:
         return "Delivery to the hospital was given up; an operator has to send it again.", "red"
     if way.acknowledged >= case.signed:
-        return "The hospital has this report and acknowledged it.", "green"
+        return "The hospital has acknowledged this report.", "green"
     if way.problem:
         return "Not at the hospital yet; the hub keeps trying by itself.", "amber"
     return "On its way to the hospital.", "accent"

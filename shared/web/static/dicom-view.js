@@ -1,6 +1,7 @@
 /* <dicom-view>: a grey-scale DICOM image with window and level, zoom, pan, inversion and a heat map.
    Attributes: `study` (its UID); `series` and `instance`, else the study's first image; `heat-series` and
-   `heat-instance` of a derived map; `region` "row,column,height,width" as fractions of the image; `label` for its name.
+   `heat-instance` of a derived map, `heat` its first opacity in per cent; `region` "row,column,height,width" as
+   fractions of the image; `label` for its name.
    Keys are those that it lists itself; what the model said is shown only when the page hands it over. */
 import { fetchImage, ImageFailed, listInstances, ramp } from "./dicom-image.js";
 import { painterFor } from "./dicom-paint.js";
@@ -173,7 +174,7 @@ export class DicomView extends HTMLElement {
   reset() {
     Object.assign(this.view, this.image.presets.acquired, { invert: false, outline: true });
     this.find("preset").value = "acquired";
-    this.find("heat").value = 30;
+    this.find("heat").value = this.getAttribute("heat") ?? 30;
     this.fit();
   }
 
