@@ -39,8 +39,8 @@ check: $(READY) ## the fast half of the tests: style, types, import rules, archi
 	$(BIN)/pytest tests/architecture
 	$(BIN)/python tests/architecture/reading_set.py
 
-contracts: $(READY) ## write contracts/openapi from the code, then hold the code to all its contracts
-	@$(BIN)/python tests/contracts/openapi.py
+contracts: $(READY) ## write what the code promises into contracts, then hold the code to all its contracts
+	@$(BIN)/python tests/contracts/written.py
 	$(BIN)/pytest tests/contracts
 
 test: check browser ## everything, on private servers that are started and stopped for it

@@ -1,4 +1,4 @@
-"""The OpenAPI documents of the services, from their code; run as a program it writes `contracts/openapi`."""
+"""The contracts that the code writes: OpenAPI of each service, the gateway's CapabilityStatement; a program writes them."""
 
 import importlib
 import json
@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[2] / "contracts" / "openapi"
+FOLDER = Path(__file__).parents[2] / "contracts"
+CAPABILITY = "fhir/CapabilityStatement-gateway.json"
 SERVICES = ("gateway", "imaging", "results_sharing")
 NOT_PROMISED = ("/healthz", "/readyz", "/metrics")
 
@@ -30,13 +31,18 @@ def document(service: str) -> dict[str, Any]:
     return made
 
 
+def written() -> dict[str, Any]:
+    """Each contract by its path under `contracts`."""
+    capability = importlib.import_module("services.gateway.fhir.capability").statement("https://hub.example/fhir")
+    return {f"openapi/{service}.json": document(service) for service in SERVICES} | {CAPABILITY: capability}
+
+
 def main() -> None:
     """Write all of them."""
     os.environ |= ENVIRONMENT
-    FOLDER.mkdir(exist_ok=True)
-    for service in SERVICES:
-        text = json.dumps(document(service), indent=1, ensure_ascii=False, sort_keys=True)
-        (FOLDER / f"{service}.json").write_text(f"{text}\n")
+    for path, made in written().items():
+        (FOLDER / path).parent.mkdir(exist_ok=True)
+        (FOLDER / path).write_text(f"{json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True)}\n")
 
 
 if __name__ == "__main__":
