@@ -1,4 +1,4 @@
-"""The contracts that the code writes: OpenAPI of each service, the gateway's CapabilityStatement; a program writes them."""
+"""The contracts that the code writes: OpenAPI of each service, and the gateway's CapabilityStatement."""
 
 import importlib
 import json
