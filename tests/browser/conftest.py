@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -25,6 +25,11 @@ FLAGS = [
 """No sandbox, since the tests may run as root; WebGL2 in software, since there may be no graphics card."""
 
 Scheme = Literal["light", "dark"]
+
+PATIENCE_MS = 20_000
+"""On a machine that is busy with the rest of the tests."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +58,7 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
             locale="en-GB",
             timezone_id="Europe/Paris",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         opened.append(context)
         return context
 
