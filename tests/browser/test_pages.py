@@ -161,6 +161,7 @@ def test_of_two_who_sign_the_second_loses_no_word(signed_in: Open, arrived: Arri
 def test_a_text_survives_the_end_of_the_session_and_a_silent_network(signed_in: Open, arrived: Arrived) -> None:
     page = review(signed_in, arrived("normal"))
     page.get_by_role("button", name="Normal", exact=True).click()
+    expect(page.get_by_role("button", name="Sign and send as")).to_be_enabled()
     page.context.set_offline(offline=True)
     sign(page)
     expect(page.get_by_role("alert")).to_contain_text("does not answer")
