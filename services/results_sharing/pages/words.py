@@ -23,6 +23,9 @@ STATE_COLOUR: Final = {
     "signed, delivery failed": "red",
 }
 
+ENOUGH: Final = 20
+"""Decisions from which on a share is given in per cent; of fewer it would say more than is known."""
+
 HAPPENED: Final = {
     Event.ORDER_PLACED: "The hospital ordered the exam",
     Event.ORDER_REVOKED: "The hospital took the order back",

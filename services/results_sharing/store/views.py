@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.results_sharing.domain.answer import Answer
@@ -65,11 +65,12 @@ def worklist(session: Session, reader: str, targets: Targets, now: datetime, lim
 
 
 def finished(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 50) -> list[Row]:
-    """Signed cases, the newest first; those whose delivery was given up before all others."""
+    """Cases that wait for no reader: signed, revoked or rejected, the newest first; undelivered ones before all."""
+    ended = func.coalesce(CASES.c.signed_at, CASES.c.received_at)
     query = (
         select(CASES.c.facts)
-        .where(CASES.c.signed_at.is_not(None))
-        .order_by((CASES.c.state == State.DEAD_LETTERED).desc(), CASES.c.signed_at.desc())
+        .where(~CASES.c.open, CASES.c.study_uid.is_not(None))
+        .order_by((CASES.c.state == State.DEAD_LETTERED).desc(), ended.desc(), CASES.c.id)
         .limit(limit)
     )
     cases = [case_from(facts) for facts in session.execute(query).scalars()]

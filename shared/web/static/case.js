@@ -40,7 +40,7 @@ function swap(page, form, next) {
   const made = document.adoptNode(page.getElementById("work"));
   for (const box of work().querySelectorAll("textarea")) {
     const same = made.querySelector(`textarea[id="${box.id}"]`);
-    if (same && !same.value && !form.contains(box)) same.value = box.value;
+    if (same && box.value && !form.contains(box)) same.value = box.value; // newer than the draft that the hub kept
   }
   localTimes(made);
   work().replaceWith(made);

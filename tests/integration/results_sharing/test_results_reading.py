@@ -269,6 +269,13 @@ def test_a_signed_case_leaves_the_worklist_and_stands_among_the_finished(case_id
     assert [row.words for row in lists.finished] == ["signed, on its way"]
 
 
+def test_a_revoked_case_leaves_the_worklist_and_is_not_hidden(story: Story, case_id: str) -> None:
+    hear(story.order_revoked())
+    lists = reading.open_worklist(ROSA)
+    assert lists.waiting == []
+    assert [(row.case_id, row.words) for row in lists.finished] == [(case_id, "revoked")]
+
+
 def test_an_unknown_case_is_not_found(sql: Any) -> None:  # noqa: ARG001 (the database)
     for name in ("no-such-case", "\0"):
         with pytest.raises(NotFound):
