@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from services.simulator.demo.steps import Progress, Step
 
+HEADINGS = tuple({Step.STORED: "stored", Step.READY: "ready"}.get(step, str(step)) for step in Step)
+"""Short enough for a terminal of 80 columns."""
+
+MARK = "SYNTHETIC-"
 URGENCY = {"stat": "bold red", "urgent": "yellow", "asap": "yellow", "routine": "default"}
 
 
@@ -53,11 +58,12 @@ class Display:
         self._console.print(self._table())
 
     def _table(self) -> Table:
-        table = Table("case", "urgency", *Step, title="Seconds since the hub first heard of each case")
+        title = "SYNTHETIC patients; seconds since the hub first heard of each"
+        table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for case in self._cases:
             style = URGENCY[case.examination.priority]
             cells = [_cell(case, step) for step in Step]
-            table.add_row(name(case), f"[{style}]{case.examination.priority}[/{style}]", *cells)
+            table.add_row(name(case).removeprefix(MARK), f"[{style}]{case.examination.priority}[/{style}]", *cells)
         return table
 
 
@@ -71,5 +77,5 @@ def _cell(case: Progress, step: Step) -> str:
     if seconds is None:
         return f"[red]{case.held}[/red]" if step is Step.COMPLETE and case.held else "[dim]…[/dim]"
     if step is Step.ANALYSED and case.refused:
-        return f"[magenta]no: {case.refused}[/magenta] {seconds:.1f}"
+        return f"[magenta]{case.refused}[/magenta] {seconds:.1f}"
     return f"[green]{seconds:.1f}[/green]"
