@@ -11,7 +11,9 @@ from rich.table import Table
 
 from services.simulator.demo.steps import Progress, Step
 
-HEADINGS = tuple({Step.STORED: "stored", Step.READY: "ready"}.get(step, str(step)) for step in Step)
+HEADINGS = tuple(
+    {Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}.get(step, str(step)) for step in Step
+)
 """Short enough for a terminal of 80 columns."""
 
 MARK = "SYNTHETIC-"
@@ -60,6 +62,8 @@ class Display:
     def _table(self) -> Table:
         title = "SYNTHETIC patients; seconds since the hub first heard of each"
         table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
         for case in self._cases:
             style = URGENCY[case.examination.priority]
             cells = [_cell(case, step) for step in Step]
