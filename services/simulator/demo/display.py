@@ -11,7 +11,8 @@ from rich.table import Table
 
 from services.simulator.demo.steps import Progress, Step
 
-HEADINGS = tuple(
+SHORT = {Step.ANNOUNCED: "told", Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}
+HEADINGS = tuple(SHORT.get(step, str(step)) for step in Step)
     {Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}.get(step, str(step)) for step in Step
 )
 """Short enough for a terminal of 80 columns."""
