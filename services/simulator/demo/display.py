@@ -13,8 +13,6 @@ from services.simulator.demo.steps import Progress, Step
 
 SHORT = {Step.ANNOUNCED: "told", Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}
 HEADINGS = tuple(SHORT.get(step, str(step)) for step in Step)
-    {Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}.get(step, str(step)) for step in Step
-)
 """Short enough for a terminal of 80 columns."""
 
 MARK = "SYNTHETIC-"
