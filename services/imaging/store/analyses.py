@@ -1,11 +1,12 @@
 """What the models answered, and how many studies stand where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.imaging.domain.study import State
 from services.imaging.store.tables import ANALYSIS, STUDY
 
 
@@ -32,10 +33,28 @@ class Answer:
     threshold: float | None = None
 
 
+_SAVED = (
+    insert(ANALYSIS)
+    .values({field.name: bindparam(f"its_{field.name}") for field in fields(Answer)})
+    .on_conflict_do_nothing(constraint="analysis_once")
+    .returning(ANALYSIS.c.study)
+    .cte("saved")
+)
+_SAVE = (
+    update(STUDY)
+    .values(state=str(State.ANSWERED), hold=None)
+    .where(STUDY.c.uid == _SAVED.c.study)
+    .returning(STUDY.c.uid)
+    .add_cte(_SAVED)
+)
+"""Answer and state in one statement, built once."""
+
+
 def save_answer(session: Session, given: Answer) -> bool:
-    """Keep an answer; False when this version has answered about this study before."""
-    row = insert(ANALYSIS).values(**vars(given)).on_conflict_do_nothing(constraint="analysis_once")
-    return session.execute(row.returning(ANALYSIS.c.id)).one_or_none() is not None
+    """Keep an answer about a locked study, which is answered now; False when this version has answered before."""
+    return (
+        session.execute(_SAVE, {f"its_{name}": value for name, value in vars(given).items()}).one_or_none() is not None
+    )
 
 
 def count_studies(session: Session) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import BindParameter, Row, and_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,16 @@ from services.imaging.domain.study import Announcement, Hold, Person, State, Stu
 from services.imaging.store.tables import INSTANCE, REVOKED_ORDER, STUDY
 from shared.errors import NotFound
 from shared.events import Lane
+
+_UID: BindParameter[str] = bindparam("of_uid")
+_LOCK = select(STUDY.c.uid).where(STUDY.c.uid == _UID).with_for_update()
+_FIND = (
+    select(STUDY, INSTANCE.c.patient_id, INSTANCE.c.issuer, func.count(INSTANCE.c.uid).label("pictures"))
+    .outerjoin(INSTANCE, and_(INSTANCE.c.study == STUDY.c.uid, INSTANCE.c.hub_made.is_(False)))
+    .where(STUDY.c.uid == _UID)
+    .group_by(STUDY.c.uid, INSTANCE.c.patient_id, INSTANCE.c.issuer)
+)
+"""A row for each patient whom the pictures name, nearly always one. Built once: every study is found several times."""
 
 
 def now(session: Session) -> datetime:
@@ -26,12 +36,10 @@ def lock(session: Session, uid: str, orders: Sequence[str] = ()) -> Study:
         orders: what an announcement says it is based on; locked first, as `revoke` does.
     """
     _one_at_a_time(session, orders)
-    locked = select(STUDY).where(STUDY.c.uid == uid).with_for_update()
-    row = session.execute(locked).one_or_none()
-    if row is None:
+    if session.execute(_LOCK, {"of_uid": uid}).one_or_none() is None:
         session.execute(insert(STUDY).values(uid=uid, first_seen_at=func.now()).on_conflict_do_nothing())
-        row = session.execute(locked).one()
-    return _study(session, row)
+        session.execute(_LOCK, {"of_uid": uid}).one()
+    return find(session, uid)  # a statement of its own: it sees what was committed while this one waited
 
 
 def find(session: Session, uid: str) -> Study:
@@ -40,10 +48,10 @@ def find(session: Session, uid: str) -> Study:
     Raises:
         NotFound: the hub knows none of this UID.
     """
-    row = session.execute(select(STUDY).where(STUDY.c.uid == uid)).one_or_none()
-    if row is None:
+    rows = session.execute(_FIND, {"of_uid": uid}).all()
+    if not rows:
         raise NotFound("There is no such study", fix="Send it first.")
-    return _study(session, row)
+    return _study(rows)
 
 
 def announce(session: Session, announcement: Announcement) -> bool:
@@ -113,10 +121,8 @@ def _one_at_a_time(session: Session, orders: Sequence[str]) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
 
-def _study(session: Session, row: Row[Any]) -> Study:
-    own = (INSTANCE.c.study == row.uid, INSTANCE.c.hub_made.is_(False))
-    named = select(INSTANCE.c.patient_id, INSTANCE.c.issuer, func.count()).where(*own)
-    groups = session.execute(named.group_by(INSTANCE.c.patient_id, INSTANCE.c.issuer)).all()
+def _study(rows: Sequence[Row[Any]]) -> Study:
+    row = rows[0]
     return Study(
         uid=row.uid,
         state=State(row.state),
@@ -126,8 +132,8 @@ def _study(session: Session, row: Row[Any]) -> Study:
         first_seen_at=row.first_seen_at,
         last_instance_at=row.last_instance_at,
         look_at=row.look_at,
-        present=sum(number for *_, number in groups),
-        pictured=frozenset((patient_id, issuer) for patient_id, issuer, _ in groups),
+        present=sum(each.pictures for each in rows),
+        pictured=frozenset((each.patient_id, each.issuer) for each in rows if each.pictures),
     )
 
 

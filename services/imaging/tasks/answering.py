@@ -1,11 +1,13 @@
 """Say what came of a study: its state, the answer kept, and the event, in the caller's transaction."""
 
+from datetime import UTC, datetime
+
 from prometheus_client import Counter
 
 from services.imaging import fhir, store
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.reading import Finding, Model, Refusal
-from services.imaging.domain.study import Issuers, State, Study
+from services.imaging.domain.study import Issuers, Study
 from services.imaging.settings import settings
 from shared import outbox
 from shared.fhir.message import Message
@@ -19,7 +21,7 @@ def complete(session: store.Session, study: Study, model: Model, finding: Findin
     opinion = finding.opinion
     outcome = "flagged" if finding.flagged else "not-flagged"
     store.add(session, heat_map)
-    message = fhir.analysis_completed(study, _issuers(), model, finding, heat_map, store.now(session))
+    message = fhir.analysis_completed(study, _issuers(), model, finding, heat_map, datetime.now(UTC))
     answer = store.Answer(
         id=message.id,
         study=study.uid,
@@ -37,7 +39,7 @@ def complete(session: store.Session, study: Study, model: Model, finding: Findin
 
 def refuse(session: store.Session, study: Study, model: Model, refusal: Refusal) -> None:
     """A locked study was not analysed, and that is said."""
-    message = fhir.analysis_refused(study, _issuers(), model, refusal, store.now(session))
+    message = fhir.analysis_refused(study, _issuers(), model, refusal, datetime.now(UTC))
     answer = store.Answer(
         id=message.id,
         study=study.uid,
@@ -52,7 +54,6 @@ def refuse(session: store.Session, study: Study, model: Model, refusal: Refusal)
 def _say(session: store.Session, answer: store.Answer, message: Message) -> None:
     if not store.save_answer(session, answer):
         return
-    store.mark(session, answer.study, State.ANSWERED)
     outbox.add(session, message)
     ANSWERS.labels(answer.model, answer.version, answer.outcome).inc()
     log.info("study_answered", study=answer.study, outcome=answer.outcome, model=answer.model)
