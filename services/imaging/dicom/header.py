@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydicom import config, dcmread
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
@@ -156,9 +155,9 @@ def _quiet() -> None:
 
 def _text(header: Dataset, keyword: str) -> str:
     """A value as plain text, several joined as in the file; empty when there is none."""
-    raw = next((element for tag, element in header.items() if tag == tag_for_keyword(keyword)), None)
-    if raw is None:
+    if keyword not in header:
         return ""
+    raw = header.get_item(keyword, keep_deferred=True)
     if (getattr(raw, "length", 0) or 0) > LONGEST:
         raise NotTaken(Failure.DAMAGED)
     value = header[keyword].value

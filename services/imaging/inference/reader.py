@@ -67,7 +67,7 @@ def model() -> Model:
         BadModel: the metadata cannot be read.
     """
     try:
-        return _described(json.loads((settings().model_dir / "metadata.json").read_text(encoding="utf-8")))
+        return _described(settings().model_dir)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BadModel(f"The model's metadata cannot be read: {type(error).__name__}") from None
 
@@ -101,7 +101,9 @@ def strongest(heat: NDArray[np.float32]) -> Region | None:
     )
 
 
-def _described(metadata: dict[str, Any]) -> Model:
+@cache
+def _described(folder: Path) -> Model:
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     use = metadata["intended_use"]
     return Model(
         name=metadata["name"],
