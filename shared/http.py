@@ -304,8 +304,7 @@ class _DoorLayer:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         REQUESTS.labels(self.door.service, template, method, str(status)).inc()
         SECONDS.labels(self.door.service, template, method).observe(seconds)
-        with telemetry.bound(correlation=scope["hub.correlation"]):
-            log.info("request_served", route=template, method=method, status=status, ms=round(seconds * 1000, 1))
+        log.info("request_served", route=template, method=method, status=status, ms=round(seconds * 1000, 1))
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -86,7 +86,12 @@ class Delivery:
 
 def add(session: Session, message: Message, *, due_at: datetime | None = None) -> None:
     """Say an event once this transaction commits; from `due_at` on, or at once."""
-    _insert(session, message, EVENTS_EXCHANGE, routing_key(message.event, message.lane), Delivery(), due_at)
+    _insert(session, [_row(message)], due_at)
+
+
+def add_all(session: Session, messages: Sequence[Message]) -> None:
+    """Say several events at once, in this order."""
+    _insert(session, [_row(message) for message in messages])
 
 
 def add_retry(session: Session, service: str, message: Message, delivery: Delivery, *, due_at: datetime) -> None:
@@ -95,31 +100,35 @@ def add_retry(session: Session, service: str, message: Message, delivery: Delive
     Args:
         delivery: the delivery to come; a redelivery that asks for the same one again changes nothing.
     """
-    _insert(session, message, DEFAULT_EXCHANGE, queue_of(service, message.lane), delivery, due_at)
+    way = {"exchange": DEFAULT_EXCHANGE, "routing_key": queue_of(service, message.lane)}
+    _insert(session, [{**_row(message), **way, "attempt": delivery.attempt, "replay": delivery.replay}], due_at)
 
 
-def _insert(
-    session: Session, message: Message, exchange: str, key: str, delivery: Delivery, due_at: datetime | None
-) -> None:
-    insert_row(
-        session,
-        exchange=exchange,
-        routing_key=key,
-        task=str(message.event),
-        message_id=message.id,
-        correlation=message.correlation,
-        lane=str(message.lane),
-        attempt=delivery.attempt,
-        replay=delivery.replay,
-        body=orjson.dumps([[message.bundle], {}, {}]).decode(),
-        due_at=due_at,
-    )
-
-
-def insert_row(session: Session, *, due_at: datetime | None = None, **columns: str | int | Lane) -> None:
+def insert_row(session: Session, **columns: str | int | Lane) -> None:
     """Add one row as it stands; the same message, way and delivery a second time is no second row."""
+    _insert(session, [columns])
+
+
+def _row(message: Message) -> dict[str, Any]:
+    """An event on its way to all who hear it, for the first time."""
+    return {
+        "exchange": EVENTS_EXCHANGE,
+        "routing_key": routing_key(message.event, message.lane),
+        "task": str(message.event),
+        "message_id": message.id,
+        "correlation": message.correlation,
+        "lane": str(message.lane),
+        "attempt": 0,
+        "replay": 0,
+        "body": orjson.dumps([[message.bundle], {}, {}]).decode(),
+    }
+
+
+def _insert(session: Session, rows: Sequence[dict[str, Any]], due_at: datetime | None = None) -> None:
+    if not rows:
+        return
     when: dict[str, Any] = {} if due_at is None else {"due_at": due_at}
-    session.connection().execute(_ADD, {**columns, **when})
+    session.connection().execute(_ADD, [{**row, **when} for row in rows])
     if due_at is None:
         wake.after_commit(session)
 

@@ -6,10 +6,11 @@ Never a patient: logs carry identifiers of things (events, studies, cases), not 
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
@@ -40,7 +41,7 @@ def configure(service: str, process: str) -> None:
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(serializer=_json),
             ],
             foreign_pre_chain=shared,
         )
@@ -50,6 +51,10 @@ def configure(service: str, process: str) -> None:
     root.setLevel(logging.INFO)
     for noisy in ("pika", "httpx", "httpcore", "celery.worker.strategy", "celery.app.trace", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _json(event: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+    return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _from_process(service: str, process: str) -> structlog.typing.Processor:
