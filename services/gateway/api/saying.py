@@ -11,10 +11,16 @@ from services.gateway.fhir.messages import said
 from services.gateway.store import Saved, Session
 from shared import outbox
 from shared.events import Event
+from shared.fhir.message import Message
 
 
 def say_changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -> None:
-    """Say each change once: in an event of its own, unless another event of the same transaction carries it.
+    """Say what `changes` finds."""
+    outbox.add_all(session, changes(session, announced, saved))
+
+
+def changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -> list[Message]:
+    """Each change once: in an event of its own, unless another event of the same bundle carries it.
 
     Args:
         announced: what the hospital's message is about; said even if it brings nothing new, since a study can be
@@ -22,13 +28,15 @@ def say_changes(session: Session, announced: Event | None, saved: Sequence[Saved
     """
     here = {f"{one.draft.type}/{one.draft.id}": one.body for one in saved}
     told: set[str] = set()
+    made: list[Message] = []
     for event, one in _ordered(announced, saved):
         name = f"{one.draft.type}/{one.draft.id}"
         if event is Event.RESOURCE_CHANGED and name in told:
             continue
         others = _beside(session, one, here) if event is not Event.RESOURCE_CHANGED else {}
-        outbox.add(session, said(event, [one.body], others.values()))
+        made.append(said(event, [one.body], others.values()))
         told |= {name, *others}
+    return made
 
 
 def _ordered(announced: Event | None, saved: Sequence[Saved]) -> list[tuple[Event, Saved]]:

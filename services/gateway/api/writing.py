@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Header, Request, Response
 
 from services.gateway import store
+from services.gateway.api.accepting import STORED
 from services.gateway.api.audited import note_read, note_write
 from services.gateway.api.door import Body, Caller, base
-from services.gateway.api.messages import STORED
 from services.gateway.api.refused import read_only
 from services.gateway.api.saying import say_changes
 from services.gateway.domain.draft import Draft, Key
@@ -22,7 +22,7 @@ from services.gateway.domain.refusals import Malformed
 from services.gateway.domain.repository import type_of
 from services.gateway.domain.search import Token, is_id, search_of
 from services.gateway.fhir.reading import resource_of
-from services.gateway.store import Answer, Saved, Session, Stored
+from services.gateway.store import Answer, Claim, Saved, Session, Stored
 from shared.errors import Conflict, InvalidResource, NotFound, PreconditionFailed
 from shared.http import FHIR_JSON, correlation
 from shared.security import require_scope
@@ -49,7 +49,7 @@ def create(
     digest = hashlib.sha256(body).digest()
     key = f"key {idempotency_key}" if idempotency_key else None
     with store.transaction() as session:
-        if key and (given := store.claim_answer(session, who.subject, key, digest, Answer(201, b""))):
+        if key and (given := store.claim_answer(session, Claim(who.subject, key, digest, Answer(201, b"")))):
             return _answered(given)
         existing = _existing(session, kind, if_none_exist)
         if not existing:

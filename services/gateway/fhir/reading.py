@@ -57,11 +57,16 @@ def _count_texts(body: bytes) -> int:
     return body.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
 
 
-def _is_deeper(node: Any, levels: int) -> bool:  # noqa: ANN401 (JSON)
-    if levels == 0:
-        return True
-    children = node.values() if isinstance(node, dict) else node
-    return any(_is_deeper(child, levels - 1) for child in children if isinstance(child, dict | list))
+def _is_deeper(node: dict[str, Any], levels: int) -> bool:
+    layer: list[dict[str, Any] | list[Any]] = [node]
+    for _ in range(levels):
+        layer = [
+            child
+            for one in layer
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+    return bool(layer)
 
 
 def resource_of(body: bytes, kind: str) -> dict[str, Any]:

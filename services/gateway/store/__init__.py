@@ -21,8 +21,8 @@ from services.gateway.store.accounts import (
     list_accounts,
     list_clients,
 )
-from services.gateway.store.answers import Answer, claim_answer, give_answer
-from services.gateway.store.intake import Saved, take_in
+from services.gateway.store.answers import Answer, Claim, claim_answer, claim_answers, give_answer
+from services.gateway.store.intake import Saved, take_in, take_in_group
 from services.gateway.store.resources import Stored, find, find_by_identifier, lock
 from services.gateway.store.search import search
 from services.gateway.store.sittings import begin_sittings
@@ -33,6 +33,7 @@ transaction = partial(db.transaction, "gateway")
 __all__ = [
     "Account",
     "Answer",
+    "Claim",
     "Client",
     "Saved",
     "Session",
@@ -42,6 +43,7 @@ __all__ = [
     "begin_sign_in",
     "begin_sittings",
     "claim_answer",
+    "claim_answers",
     "count_try",
     "disable_account",
     "disable_client",
@@ -58,5 +60,6 @@ __all__ = [
     "lock",
     "search",
     "take_in",
+    "take_in_group",
     "transaction",
 ]

@@ -5,7 +5,7 @@ All locks are taken in sorted order. The usual message costs three statements: c
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -24,6 +24,7 @@ from services.gateway.domain.draft import (
     status_of,
 )
 from services.gateway.domain.references import Known, Pointer
+from services.gateway.domain.together import leaders
 from services.gateway.store.recognition import ADD_SHARED, recognise, shared_identifiers
 from services.gateway.store.resources import Stored, find_all, lock
 from services.gateway.store.rows import insert_given, parameter
@@ -69,11 +70,37 @@ def take_in(
         Conflict: identifiers of one draft belong to different resources, or to one that the caller must not change.
         InvalidResource: a reference leads nowhere.
     """
-    found = references.pointers(drafts)
-    ids, stored = recognise(session, drafts, [key for pointer in found if (key := pointer.key)])
-    known = _known(session, drafts, found, ids, stored)
-    before = known.stored
-    references.settle(list(drafts), found, known.references, strict=origin == "outside")
+    return take_in_group(session, [drafts], origin=origin, said_at=said_at)[0]
+
+
+def take_in_group(
+    session: Session,
+    bundles: Sequence[Sequence[Draft]],
+    *,
+    origin: Origin = "outside",
+    said_at: datetime | None = None,
+) -> list[list[Saved]]:
+    """Store bundles of one of the `groups`, in as many statements as one of them costs; raises what `take_in` does."""
+    firsts = leaders(bundles)
+    own = list({id(draft): draft for drafts in firsts for draft in drafts}.values())
+    found = [references.pointers(drafts) for drafts in bundles]
+    ids, stored = recognise(session, own, [key for each in found for pointer in each if (key := pointer.key)])
+    for drafts, first in zip(bundles, firsts, strict=True):
+        for draft, leader in zip(drafts, first, strict=True):
+            draft.id, draft.is_new = leader.id, leader.is_new
+    known = _known(session, bundles, found, ids, stored)
+    for drafts, each in zip(bundles, found, strict=True):
+        references.settle(list(drafts), each, known.references, strict=origin == "outside")
+    saved = {id(one.draft): one for one in _save(session, own, known.stored, origin, said_at)}
+    return [
+        [_seen_by(draft, saved[id(leader)]) for draft, leader in zip(drafts, first, strict=True)]
+        for drafts, first in zip(bundles, firsts, strict=True)
+    ]
+
+
+def _save(
+    session: Session, drafts: Sequence[Draft], before: dict[str, Stored], origin: Origin, said_at: datetime | None
+) -> list[Saved]:
     saved = [_compare(draft, before.get(draft.id), said_at) for draft in drafts]
     if again := {one.draft.id for one in saved if one.changed and one.before}:
         held = lock(session, again)
@@ -83,6 +110,11 @@ def take_in(
     return saved
 
 
+def _seen_by(draft: Draft, saved: Saved) -> Saved:
+    """What another bundle of the group has saved already is no change."""
+    return saved if saved.draft is draft else replace(saved, draft=draft, changed=False)
+
+
 @dataclass(frozen=True)
 class _Found:
     references: Known
@@ -90,16 +122,27 @@ class _Found:
 
 
 def _known(
-    session: Session, drafts: Sequence[Draft], found: list[Pointer], ids: dict[Key, str], stored: dict[str, Stored]
+    session: Session,
+    bundles: Sequence[Sequence[Draft]],
+    found: Sequence[list[Pointer]],
+    ids: dict[Key, str],
+    stored: dict[str, Stored],
 ) -> _Found:
     """Everything that is named: the drafts' own resources and what they point at; one look where ids are given."""
-    here = {name for draft in drafts for name in (draft.url, draft.resource.get("id")) if name}
-    named = {number for pointer in found if pointer.literal not in here and (number := pointer.number)}
+    drafts = [draft for each in bundles for draft in each]
+    every = [pointer for each in found for pointer in each]
+    named = {number for one, each in zip(bundles, found, strict=True) for number in _named_outside(one, each)}
     own = {draft.id for draft in drafts if not draft.is_new}
     stored = stored | find_all(session, (named | own) - stored.keys())
     types = {number: one.type for number, one in stored.items()} | {draft.id: draft.type for draft in drafts}
-    without = [pointer.number for pointer in found if pointer.number in stored and "identifier" not in pointer.holder]
+    without = [pointer.number for pointer in every if pointer.number in stored and "identifier" not in pointer.holder]
     return _Found(Known(types, ids, _outside_names(session, [number for number in without if number])), stored)
+
+
+def _named_outside(drafts: Sequence[Draft], found: Sequence[Pointer]) -> set[str]:
+    """The hub ids that a bundle names without bringing them."""
+    here = {name for draft in drafts for name in (draft.url, draft.resource.get("id")) if name}
+    return {number for pointer in found if pointer.literal not in here and (number := pointer.number)}
 
 
 def _outside_names(session: Session, numbers: list[str]) -> dict[str, Key]:

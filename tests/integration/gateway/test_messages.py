@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 from hospital_said import FHIR_JSON, MRN, found, identifier, message, order, patient, said, send, study
 
+from services.gateway.api.accepting import Sent, accept
+from services.gateway.store import Answer
+from shared.errors import Conflict, InvalidResource
 from shared.fhir import codes
 from shared.fhir.message import Message
+from shared.security import Principal
 
 
 def test_an_announced_study_is_stored_and_said_with_its_order_and_patient(hospital: TestClient) -> None:
@@ -263,3 +268,40 @@ def test_intake_is_audited_once_a_sitting(hospital: TestClient) -> None:
     for number in ("O-1", "O-2"):
         send(hospital, message("gateway.order-placed", order(number), patient()))
     assert len(said(access=True)) == 1
+
+
+def sent_by(client: str, sent: dict[str, Any], key: str | None = None) -> Sent:
+    who = Principal(client, client, None, None, "system", frozenset({"system/*.cruds"}), client)
+    return Sent(who, orjson.dumps(sent), key, str(uuid4()))
+
+
+def test_one_bad_message_spoils_no_other_that_came_with_it(hospital: TestClient) -> None:
+    good = [message("gateway.order-placed", order(f"O-{n}", mrn=f"SYN-{n}"), patient(f"SYN-{n}")) for n in range(3)]
+    homeless = message("gateway.order-placed", order("O-9", mrn="SYN-9"))
+    answers = accept([sent_by("st-luke", one) for one in [good[0], homeless, good[1], {"not": "FHIR"}, good[2]]])
+    assert [type(one) for one in answers] == [Answer, InvalidResource, Answer, InvalidResource, Answer]
+    assert len(found(hospital, "ServiceRequest")) == 3
+    assert [one["event"] for one in said()] == ["gateway.order-placed"] * 3
+
+
+def test_messages_that_come_together_are_stored_as_if_each_came_alone(hospital: TestClient) -> None:
+    first = message("gateway.order-placed", order("O-1"), patient())
+    same = message("gateway.order-placed", order("O-2"), patient())
+    changed = message("gateway.order-placed", order("O-3"), patient(family="AFTER"))
+    other = message("gateway.order-placed", order("O-4", mrn="SYN-4"), patient("SYN-4"))
+    answers = accept([sent_by("st-luke", one) for one in (first, same, first, changed, other)])
+    assert all(isinstance(one, Answer) for one in answers)
+    assert answers[0] == answers[2]
+    assert len(found(hospital, "ServiceRequest")) == 4
+    versions = {one["identifier"][0]["value"]: one["meta"]["versionId"] for one in found(hospital, "Patient")}
+    assert versions == {"SYN-1": "2", "SYN-4": "1"}
+    assert [one["types"] for one in said() if one["event"] == "gateway.order-placed"] == [
+        ["ServiceRequest", "Patient"]
+    ] * 4
+
+
+def test_two_messages_of_one_idempotency_key_that_come_together_are_a_conflict(hospital: TestClient) -> None:
+    each = [message("gateway.order-placed", order(f"O-{n}", mrn=f"SYN-{n}"), patient(f"SYN-{n}")) for n in range(2)]
+    answers = accept([sent_by("st-luke", one, key="k") for one in each])
+    assert [type(one) for one in answers] == [Answer, Conflict]
+    assert len(found(hospital, "ServiceRequest")) == 1
