@@ -124,7 +124,7 @@ def context(rule: Rule | None) -> tuple[str, ...]:
         return (f"Creatinine is not steady (AKI warning stage {rule.stage}): the eGFR is not valid.",)
     if rule.position == "high" and rule.ratio is None:
         return (
-            "Above the reference interval and none of 365 days to compare with: ?AKI ?CKD, suggest repeat (NHS England).",
+            "Above the reference interval, no result of 365 days to compare: ?AKI ?CKD, suggest repeat (NHS England).",
         )
     return ()
 

@@ -1,4 +1,4 @@
-"""What prediction says of a patient beside the image: a figure, or an alert, with what it is made of and what is missing."""
+"""What prediction says of a patient beside the image: a figure or an alert, what it is made of, what is missing."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -36,7 +36,7 @@ def risk_from(message: Message) -> Risk:
         patient=_patient(resource),
         method=_name(device),
         at=said_at(message),
-        title=words_of(resource.get("code")) if resource["resourceType"] != "Flag" else "Acute kidney injury",
+        title=_title(resource),
         result=result,
         taken_at=resource.get("occurrenceDateTime") or resource.get("effectiveDateTime") or _start(resource),
         value=_value(resource),
@@ -50,6 +50,14 @@ def risk_from(message: Message) -> Risk:
         preliminary=resource.get("status") in {"preliminary", "active"},
         active=resource.get("status") != "inactive",
     )
+
+
+def _title(resource: Resource) -> str:
+    """A Flag's text is its result; its code says what it is about."""
+    if resource["resourceType"] == "Flag":
+        coded = {"coding": (resource.get("code") or {}).get("coding")}
+        return str(words_of(coded) or "Alert")
+    return str(words_of(resource.get("code")) or "Estimate")
 
 
 def _result(resource: Resource, notes: list[str]) -> tuple[str, list[str]]:
