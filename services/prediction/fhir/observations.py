@@ -75,10 +75,11 @@ def _reading(observation: Resource, holder: Resource, analyte: Analyte) -> Readi
     unit = _unit(given)
     found = convert(analyte, float(given["value"]), unit)
     low, high = _interval(holder, analyte, unit)
-    censored = f"{WORDS[analyte]} is reported as {given['comparator']}: the limit is used"
+    comparator = given.get("comparator")
+    censored = f"{WORDS[analyte]} is reported as {comparator}: the limit is used"
     notes = [
         *([found.note] if found.note else []),
-        *([censored] if given.get("comparator") else []),
+        *([censored] if comparator else []),
         *([f"{WORDS[analyte]}: only the day is known, not the hour"] if only_day else []),
     ]
     return Reading(source, analyte, at, issued, found.value, low, high, "; ".join(notes) or None, found.problem)
