@@ -15,7 +15,7 @@ from torch import Tensor
 FACTORS: Final = ("smoker", "sbp", "tc", "hdl")
 _MAIN: Final = ("smk", "csbp", "cchol", "chdl")
 REGIONS: Final = ("low", "moderate", "high", "very_high")
-CHUNK: Final = 16_384
+CHUNK: Final = 8_192
 """Rows at a time: what they need stays in the processor's cache."""
 
 
@@ -80,11 +80,11 @@ class Score2:
         for start in range(0, len(out), CHUNK):
             rows = slice(start, start + CHUNK)
             part = Batch(*(column[rows] for column in batch))
-            factors = torch.stack([part.smoker, part.sbp, part.tc, part.hdl], dim=-1)
-            age = part.age.unsqueeze(-1)
-            features = torch.cat([torch.ones_like(age), age, factors, factors * age], dim=-1)
-            column = (self._table(part) * len(REGIONS) + part.region).unsqueeze(-1)
-            predictor = (features @ self.weights).gather(-1, column).squeeze(-1)
+            factors = torch.stack([part.smoker, part.sbp, part.tc, part.hdl])
+            age = part.age.unsqueeze(0)
+            features = torch.cat([torch.ones_like(age), age, factors, factors * age])
+            row = (self._table(part) * len(REGIONS) + part.region).unsqueeze(0)
+            predictor = (self.weights @ features).gather(0, row).squeeze(0)
             out[rows] = _risk(predictor)
         return out
 
@@ -112,8 +112,8 @@ class Score2:
         return torch.where(near, derivative, (risk - reference) / torch.where(near, 1.0, total))
 
     def _weights(self) -> Tensor:
-        """Ten coefficients of the uncentred factors for each of the 4 x 4 tables and regions, shape (10, 16)."""
-        columns = []
+        """Ten coefficients of the uncentred factors for each of the 4 x 4 tables and regions, shape (16, 10)."""
+        rows = []
         for table in range(4):
             age0, factors0 = self.centre[table, 0], self.centre[table, 1:]
             b_age, b, p = self.slope[table, 0], self.slope[table, 1:], self.with_age[table]
@@ -123,8 +123,8 @@ class Score2:
             for offset, slope in self.scales[table]:
                 scaled = linear * slope
                 scaled[0] += offset
-                columns.append(scaled)
-        return torch.stack(columns, dim=-1)
+                rows.append(scaled)
+        return torch.stack(rows)
 
 
 def _risk(predictor: Tensor) -> Tensor:
