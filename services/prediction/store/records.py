@@ -36,16 +36,22 @@ def take_in(session: Session, persons: Iterable[tuple[Person, int]], inputs: Ite
         The patients of whom something changed, locked.
     """
     persons, inputs = list(persons), list(inputs)
-    earlier = dict(
-        session.execute(select(INPUT.c.id, INPUT.c.patient).where(INPUT.c.id.in_([one.id for one in inputs]))).all()
-    )
-    about = {person.id for person, _ in persons} | {one.patient for one in inputs} | set(earlier.values())
+    about = {person.id for person, _ in persons} | {one.patient for one in inputs}
+    about |= set(_owners(session, inputs).values())
     lock(session, about)
+    earlier = _owners(session, inputs)
+    lock(session, set(earlier.values()) - about)  # moved to somebody else meanwhile
     changed = {person.id for person, version in persons if _keep_person(session, person, version)}
     for one in inputs:
         if _keep_input(session, one):
             changed |= {one.patient, earlier.get(one.id, one.patient)}
     return changed
+
+
+def _owners(session: Session, inputs: Iterable[Input]) -> dict[str, str]:
+    """Whose the inputs are until now."""
+    query = select(INPUT.c.id, INPUT.c.patient).where(INPUT.c.id.in_([one.id for one in inputs]))
+    return {row.id: row.patient for row in session.execute(query)}
 
 
 def _keep_person(session: Session, person: Person, version: int) -> bool:
