@@ -32,6 +32,11 @@ class Event(StrEnum):
     ANALYSIS_REFUSED = "imaging.analysis-refused"
     IMAGING_ACCESS_RECORDED = "imaging.access-recorded"
 
+    RISK_ESTIMATED = "prediction.risk-estimated"
+    FLAG_RAISED = "prediction.flag-raised"
+    FLAG_LOWERED = "prediction.flag-lowered"
+    PREDICTION_ACCESS_RECORDED = "prediction.access-recorded"
+
     ANSWER_DUE = "results_sharing.answer-due"
     REPORT_SIGNED = "results_sharing.report-signed"
     REPORT_AMENDED = "results_sharing.report-amended"
@@ -44,6 +49,7 @@ class Event(StrEnum):
 ACCESS_RECORDED: Final = {
     "gateway": Event.GATEWAY_ACCESS_RECORDED,
     "imaging": Event.IMAGING_ACCESS_RECORDED,
+    "prediction": Event.PREDICTION_ACCESS_RECORDED,
     "results_sharing": Event.RESULTS_ACCESS_RECORDED,
 }
 """The event by which each service says who looked at what."""
@@ -53,6 +59,10 @@ TO_GATEWAY: Final = frozenset(
         Event.ANALYSIS_COMPLETED,
         Event.ANALYSIS_REFUSED,
         Event.IMAGING_ACCESS_RECORDED,
+        Event.RISK_ESTIMATED,
+        Event.FLAG_RAISED,
+        Event.FLAG_LOWERED,
+        Event.PREDICTION_ACCESS_RECORDED,
         Event.REPORT_SIGNED,
         Event.REPORT_AMENDED,
         Event.REPORT_DELIVERED,
@@ -64,9 +74,12 @@ TO_IMAGING: Final = frozenset(
     {Event.ORDER_REVOKED, Event.STUDY_AVAILABLE, Event.STUDY_COMPLETED, Event.QUIET_PERIOD_ENDED}
 )
 
+TO_PREDICTION: Final = frozenset({Event.ORDER_PLACED, Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED})
+
 SUBSCRIPTIONS: Final[dict[str, frozenset[Event]]] = {
     "gateway": TO_GATEWAY,
     "imaging": TO_IMAGING,
+    "prediction": TO_PREDICTION,
     "results_sharing": frozenset(Event),
 }
 """Which service hears which event; results_sharing hears all, for the timeline and the audit."""

@@ -111,6 +111,7 @@ def span_when(resource: dict[str, Any]) -> Span | None:
 
 
 def is_preliminary_ai(resource: dict[str, Any]) -> bool:
-    """Whether a model said it and nobody has signed it."""
+    """Whether a model said it and nobody has signed it; a Flag has no status for that, and nobody signs one."""
     labels = resource.get("meta", {}).get("security", [])
-    return resource.get("status") == "preliminary" and any(label.get("code") == AI_ASSERTED for label in labels)
+    unsigned = resource["resourceType"] == "Flag" or resource.get("status") == "preliminary"
+    return unsigned and any(label.get("code") == AI_ASSERTED for label in labels)

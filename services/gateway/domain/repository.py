@@ -74,6 +74,8 @@ TYPES: Final[dict[str, ResourceType]] = {
         ),
         ResourceType("MedicationRequest", True, ("authoredon", "authoredOn"), _STATUS, ("subject",)),
         ResourceType("DiagnosticReport", False, ("date", "effectiveDateTime"), _STATUS, ("subject",)),
+        ResourceType("RiskAssessment", False, ("date", "occurrenceDateTime"), patient=("subject",)),
+        ResourceType("Flag", False, patient=("subject",)),
         ResourceType("Device", False, status=_STATUS),
         ResourceType("Provenance", False, ("recorded", "recorded")),
         ResourceType("AuditEvent", False, ("date", "recorded"), patient=("entity",)),

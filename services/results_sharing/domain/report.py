@@ -46,6 +46,7 @@ class Version:
         ai_report: identifier of the preliminary report that the signer had seen, if any.
         canonical: the DiagnosticReport, byte for byte as signed.
         sha256: of `canonical`, in hex.
+        risks: what prediction said and the signer had seen, see `domain.risk.Risk.shown_as`.
     """
 
     case_id: str
@@ -57,6 +58,7 @@ class Version:
     ai_report: str | None = None
     canonical: str = ""
     sha256: str = ""
+    risks: tuple[str, ...] = ()
 
 
 def canonical_json(resource: dict[str, Any]) -> str:
@@ -100,7 +102,7 @@ def signed(case: Case, review: Review | None, text: str, who: Signer, now: datet
     if review is None or review.impression is None:
         raise Conflict("Give your first impression before you sign", fix="Choose normal, abnormal or cannot tell.")
     seen = case.answer.report if case.answer and review.revealed_at else None
-    return Version(case.id, 1, Status.FINAL, _own_words(text), who, now, ai_report=seen)
+    return Version(case.id, 1, Status.FINAL, _own_words(text), who, now, ai_report=seen, risks=review.risks)
 
 
 def amended(current: Version, case: Case, addendum: str, who: Signer, now: datetime, *, seen: int) -> Version:
@@ -116,7 +118,7 @@ def amended(current: Version, case: Case, addendum: str, who: Signer, now: datet
     _require_current(current, case, seen)
     stamp = f"Addendum, {who.name}, {now:%Y-%m-%d %H:%M} UTC:"
     text = within_limit(f"{current.text}\n\n{stamp}\n{_own_words(addendum)}")
-    return Version(case.id, current.number + 1, Status.AMENDED, text, who, now, ai_report=current.ai_report)
+    return _next(current, Status.AMENDED, text, who, now)
 
 
 def withdrawn(current: Version, case: Case, reason: str, who: Signer, now: datetime, *, seen: int) -> Version:
@@ -129,7 +131,14 @@ def withdrawn(current: Version, case: Case, reason: str, who: Signer, now: datet
     _require_current(current, case, seen)
     stamp = f"Entered in error, {who.name}, {now:%Y-%m-%d %H:%M} UTC:"
     text = f"{current.text}\n\n{stamp}\n{_own_words(reason)}"
-    return Version(case.id, current.number + 1, Status.ENTERED_IN_ERROR, text, who, now, ai_report=current.ai_report)
+    return _next(current, Status.ENTERED_IN_ERROR, text, who, now)
+
+
+def _next(current: Version, status: Status, text: str, who: Signer, now: datetime) -> Version:
+    """The version after this one: of the same case, and its signer saw what the first one's saw."""
+    return Version(
+        current.case_id, current.number + 1, status, text, who, now, ai_report=current.ai_report, risks=current.risks
+    )
 
 
 def _require_current(current: Version, case: Case, seen: int) -> None:

@@ -3,12 +3,14 @@
 Evidence: wrong AI answers, shown first, raised radiologists' false negatives from 2.7 % to 20-33 % (Eur Radiol 2023).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.risk import Risk
 from services.results_sharing.domain.state import is_open
 from shared.errors import Conflict, InvalidResource
 
@@ -40,6 +42,7 @@ class Review:
         urgent: it was shown before a first impression, at the reader's wish.
         answer_at: which answer the decision is about.
         draft: the report so far.
+        risks: what prediction said and this reader was shown, see `domain.risk.Risk.shown_as`.
     """
 
     reader: str
@@ -53,6 +56,7 @@ class Review:
     decided_at: datetime | None = None
     answer_at: datetime | None = None
     draft: str = ""
+    risks: tuple[str, ...] = ()
 
 
 def require_open(case: Case) -> None:
@@ -94,9 +98,17 @@ def with_reveal(case: Case, review: Review, now: datetime) -> Review:
 
 def ai_for(case: Case, review: Review | None) -> Answer | None:
     """The model's answer for this reader; None before the own first impression (or *show now*), or without answer."""
-    if review is None or not (review.impression or review.urgent):
-        return None
-    return case.answer
+    return case.answer if sees_machines(review) else None
+
+
+def sees_machines(review: Review | None) -> bool:
+    """Whether this reader may see what machines said: after the own first impression, or at the reader's wish."""
+    return review is not None and bool(review.impression or review.urgent)
+
+
+def with_risks(review: Review, shown: Sequence[Risk]) -> Review:
+    """What prediction said is seen from now on; of each method the word on the screen."""
+    return replace(review, risks=tuple(risk.shown_as for risk in shown)) if sees_machines(review) else review
 
 
 def looked(case: Case, review: Review, now: datetime) -> Review:

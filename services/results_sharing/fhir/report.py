@@ -100,7 +100,16 @@ def to_provenance(case: Case, version: Version) -> Resource:
     if version.ai_report:
         seen = {"system": REPORT_SYSTEM, "value": version.ai_report}
         provenance["entity"] = [{"role": "source", "what": {"type": "DiagnosticReport", "identifier": seen}}]
+    if version.risks:
+        provenance["entity"] = [*provenance.get("entity", []), *map(_seen_risk, version.risks)]
     return provenance
+
+
+def _seen_risk(shown_as: str) -> Resource:
+    """What prediction said, as the signer saw it: the repository's resource, and when that word was said."""
+    resource, _, at = shown_as.partition("|")
+    kind, _, number = resource.partition("/")
+    return {"role": "source", "what": {"type": kind, "reference": f"urn:uuid:{number}", "display": f"as said at {at}"}}
 
 
 def to_practitioner(version: Version) -> Resource:

@@ -61,6 +61,7 @@ def open_case(who: Principal, case_id: str) -> store.CaseView:
             record(session, who, "rest", "R", entities(case))
         begun = store.review_of(session, case_id, who.subject)
         looked = review.looked(case, begun or Review(who.subject, now()), now())
+        looked = looked if case.signed else review.with_risks(looked, store.risks_of(session, case.patient_id))
         if looked != begun:
             store.save_review(session, case, looked)
         return store.case_view(session, case_id, who.subject)

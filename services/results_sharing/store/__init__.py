@@ -9,6 +9,7 @@ from services.results_sharing.store.cases import Keys, bind, case_of_study, load
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
 from services.results_sharing.store.reports import add_report, current_report, reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
+from services.results_sharing.store.risks import risks_of, take_risk
 from services.results_sharing.store.sittings import first_look
 from services.results_sharing.store.timeline import Moment, record, timeline_of
 from services.results_sharing.store.views import CaseView, case_view, finished, worklist
@@ -46,9 +47,11 @@ __all__ = [
     "remember",
     "reports_of",
     "review_of",
+    "risks_of",
     "save",
     "save_review",
     "stuck",
+    "take_risk",
     "timeline_of",
     "transaction",
     "worklist",

@@ -30,6 +30,7 @@ def add_report(session: Session, version: Version, provenance: dict[str, Any], s
         sha256=version.sha256,
         provenance=provenance,
         seconds_to_sign=seconds_to_sign,
+        risks=list(version.risks),
     )
     session.execute(row)
 
@@ -63,4 +64,5 @@ def _version(row: Row[Any]) -> Version:
         ai_report=row.ai_report,
         canonical=row.canonical,
         sha256=row.sha256,
+        risks=tuple(row.risks),
     )

@@ -94,6 +94,16 @@ REPORTS = Table(
     Column("sha256", Text, nullable=False),
     Column("provenance", JSONB, nullable=False),
     Column("seconds_to_sign", Float),
+    Column("risks", JSONB, nullable=False, server_default="[]"),
+)
+
+RISKS = Table(
+    "risk",
+    METADATA,
+    Column("patient", Text, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("facts", JSONB, nullable=False),
 )
 
 AUDIT = Table(

@@ -10,12 +10,14 @@ from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.report import Version
-from services.results_sharing.domain.review import Review, ai_for
+from services.results_sharing.domain.review import Review, ai_for, sees_machines
+from services.results_sharing.domain.risk import Risk
 from services.results_sharing.domain.state import State, active_hold, state
 from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
 from services.results_sharing.store.cases import case_from, load, patients_of
 from services.results_sharing.store.reports import reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, review_of, reviews_by
+from services.results_sharing.store.risks import risks_of
 from services.results_sharing.store.tables import CASES
 from services.results_sharing.store.timeline import Moment, timeline_of
 
@@ -29,6 +31,7 @@ class CaseView:
         review: this reader's, None before the first look.
         answer: the model's, None until this reader may see it (or there is none).
         late_answer: a model's answer that came after the signature.
+        risks: what prediction says of the patient; none until this reader may see it.
         site: what readers here made of this model's flags so far; None while the answer is hidden.
         hold: code of the hold that stands.
         versions: signed versions, the newest first.
@@ -46,6 +49,7 @@ class CaseView:
     hold: str | None
     versions: list[Version]
     timeline: list[Moment]
+    risks: list[Risk]
 
 
 def worklist(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 500) -> list[Row]:
@@ -109,4 +113,5 @@ def case_view(session: Session, case_id: str, reader: str) -> CaseView:
         hold=hold.code if hold else None,
         versions=reports_of(session, case_id),
         timeline=timeline_of(session, case_id),
+        risks=risks_of(session, case.patient_id) if case.signed or sees_machines(review) else [],
     )

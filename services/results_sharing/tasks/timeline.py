@@ -58,6 +58,12 @@ def audit_imaging(message: Message, *, sign: Callable[[str], str] = _sign) -> No
     _audit(message, sign)
 
 
+@worker.on(Event.PREDICTION_ACCESS_RECORDED)
+def audit_prediction(message: Message, *, sign: Callable[[str], str] = _sign) -> None:
+    """Keep what prediction says of who acted on it."""
+    _audit(message, sign)
+
+
 @worker.on(Event.RESULTS_ACCESS_RECORDED)
 def audit_own(message: Message, *, sign: Callable[[str], str] = _sign) -> None:
     """Keep what this service says of who looked."""

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from hospital_said import FHIR_JSON, MRN, found, identifier, message, order, patient, post, put, said, send, study
 
 from services.gateway import store, tasks
+from services.gateway.domain.repository import TYPES
 from shared.events import Event, Lane
 from shared.fhir.codes import AI_ASSERTED, REPORT_SYSTEM
 from shared.fhir.message import Message
@@ -185,7 +186,7 @@ def test_a_search_that_is_not_offered_is_refused_with_what_is(hospital: TestClie
         assert "nonsense" not in answer.text
 
 
-@pytest.mark.parametrize("kind", ["DiagnosticReport", "Device", "Provenance", "AuditEvent"])
+@pytest.mark.parametrize("kind", ["DiagnosticReport", "RiskAssessment", "Flag", "Device", "Provenance", "AuditEvent"])
 def test_what_the_hub_makes_is_read_only(hospital: TestClient, kind: str) -> None:
     answer = post(hospital, f"/fhir/{kind}", {"resourceType": kind})
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
@@ -316,7 +317,7 @@ def test_the_capability_statement_is_public_and_valid(hospital: TestClient) -> N
     statement = orjson.loads(answer.content)
     get_fhir_model_class("CapabilityStatement").model_validate(statement)
     assert statement["fhirVersion"] == "4.0.1"
-    assert len(statement["rest"][0]["resource"]) == 11
+    assert {one["type"] for one in statement["rest"][0]["resource"]} == set(TYPES)
 
 
 def test_a_stranger_gets_no_page_but_an_outcome_and_a_person_a_page(hospital: TestClient) -> None:

@@ -1,0 +1,1 @@
+"""Prediction: owns what is known of a patient's laboratory values, and says what published equations make of them."""

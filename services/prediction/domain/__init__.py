@@ -1,0 +1,1 @@
+"""What prediction knows and decides: units, inputs, what each method needs and what it may say."""

@@ -1,0 +1,1 @@
+"""The equations, each on whole columns of patients at once: torch, float64, on the CPU."""

@@ -1,0 +1,26 @@
+"""All SQL of prediction; functions take a session first, and nobody but `transaction` commits."""
+
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from services.prediction.store.records import lock, now, record_of, take_in
+from services.prediction.store.sayings import Saying, save_saying, saying_of
+from shared import db
+
+SERVICE = "prediction"
+
+transaction = partial(db.transaction, SERVICE)
+
+__all__ = [
+    "SERVICE",
+    "Saying",
+    "Session",
+    "lock",
+    "now",
+    "record_of",
+    "save_saying",
+    "saying_of",
+    "take_in",
+    "transaction",
+]

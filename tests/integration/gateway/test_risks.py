@@ -1,0 +1,80 @@
+"""What prediction says is read and searched by FHIR, by those who may see what nobody has signed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hospital_said import found, patient, post
+
+from services.gateway import tasks
+from shared.events import Event
+from shared.fhir.message import Message
+from shared.security import Role
+
+EXAMPLES = Path(__file__).parents[3] / "contracts" / "events"
+OF_EXAMPLE = "5b0f8a52-2a4e-4f7e-9a39-0c6d1f6f0001"
+
+
+def heard(event: Event, patient_id: str, **changes: Any) -> dict[str, Any]:
+    """Let the gateway hear the event's example about a patient; the resource that it is about comes back."""
+    text = (EXAMPLES / f"{event}.example.json").read_text().replace(OF_EXAMPLE, patient_id)
+    bundle = json.loads(text)
+    if "timestamp" in changes:
+        bundle["timestamp"] = changes["timestamp"]
+        bundle["entry"][0]["resource"]["id"] = bundle["id"] = changes["number"]
+        bundle["entry"][0]["fullUrl"] = f"urn:uuid:{changes['number']}"
+    message = Message.from_fhir(bundle)
+    tasks.keep(message)
+    return message.focus[0]
+
+
+@pytest.fixture
+def kim(hospital: TestClient) -> str:
+    number: str = post(hospital, "/fhir/Patient", patient()).json()["id"]
+    return number
+
+
+def test_a_risk_is_found_by_patient_and_date_and_names_what_it_used(
+    people: Callable[[Role], TestClient], kim: str
+) -> None:
+    risk = heard(Event.RISK_ESTIMATED, kim)
+    ada = people(Role.CLINICIAN)
+    (stored,) = found(ada, f"RiskAssessment?patient={kim}&date=ge2026-01-01")
+    assert stored["id"] == risk["id"]
+    assert stored["subject"]["reference"] == f"Patient/{kim}"
+    assert stored["performer"]["reference"].startswith("Device/")
+    assert found(ada, f"RiskAssessment?patient={kim}&date=lt2026-01-01") == []
+    assert ada.get(f"/fhir/RiskAssessment/{risk['id']}").json()["status"] == "preliminary"
+
+
+def test_what_nobody_has_signed_does_not_exist_for_a_system_without_the_scope(
+    systems: Callable[..., TestClient], kim: str
+) -> None:
+    risk, flag = heard(Event.RISK_ESTIMATED, kim), heard(Event.FLAG_RAISED, kim)
+    without = systems("other", "system/*.rs")
+    seeing = systems("seeing", "system/*.rs hub/preliminary.r")
+    for one in (risk, flag):
+        path = f"/fhir/{one['resourceType']}"
+        assert without.get(f"{path}/{one['id']}").status_code == 404
+        assert found(without, one["resourceType"]) == []
+        assert seeing.get(f"{path}/{one['id']}").status_code == 200
+
+
+def test_a_lowered_flag_is_a_new_version_and_the_older_word_never_comes_back(
+    people: Callable[[Role], TestClient], kim: str
+) -> None:
+    raised = heard(Event.FLAG_RAISED, kim)
+    heard(Event.FLAG_LOWERED, kim)
+    late = "5b0f8a52-2a4e-4f7e-9a39-0c6d1f6f0999"
+    heard(Event.FLAG_RAISED, kim, timestamp="2026-06-01T10:00:00.000+00:00", number=late)
+    flag = people(Role.RADIOLOGIST).get(f"/fhir/Flag/{raised['id']}").json()
+    assert (flag["status"], flag["meta"]["versionId"]) == ("inactive", "2")
+
+
+def test_the_capability_statement_promises_both_for_reading_only(hospital: TestClient) -> None:
+    rest = hospital.get("/fhir/metadata").json()["rest"][0]["resource"]
+    offered = {one["type"]: {what["code"] for what in one["interaction"]} for one in rest}
+    assert offered["RiskAssessment"] == offered["Flag"] == {"read", "search-type"}
