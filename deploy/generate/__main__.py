@@ -28,7 +28,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield components / "network-policies" / "workloads.yaml", as_yaml(around.policies(), PROCESSES)
     services = tuple(dict.fromkeys(process.service for process in STAND_INS))
     simulator = [*workloads.accounts(services), *workloads.deployments(STAND_INS), *around.policies(STAND_INS)]
-    yield components / "simulator" / "processes.yaml", as_yaml(simulator, PROCESSES)
+    yield DEPLOY / "k8s" / "simulator" / "processes.yaml", as_yaml(simulator, PROCESSES)
     yield DEPLOY / "evaluation.env", f"# Made from {PROCESSES} by `make manifests`.\n{evaluation.settings()}"
     yield DEPLOY / "compose.yaml", as_yaml([evaluation.compose()], f"{PROCESSES} and deploy/routes.yaml")
 
