@@ -9,6 +9,7 @@ from services.results_sharing.store.cases import Keys, bind, case_of_study, load
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
 from services.results_sharing.store.reports import add_report, current_report, reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
+from services.results_sharing.store.service_level import ServiceLevel, service_level
 from services.results_sharing.store.sittings import first_look
 from services.results_sharing.store.timeline import Moment, record, timeline_of
 from services.results_sharing.store.views import CaseView, case_view, finished, worklist
@@ -26,6 +27,7 @@ __all__ = [
     "Keys",
     "Moment",
     "Reconciliation",
+    "ServiceLevel",
     "Session",
     "add_report",
     "agreement",
@@ -48,6 +50,7 @@ __all__ = [
     "review_of",
     "save",
     "save_review",
+    "service_level",
     "stuck",
     "timeline_of",
     "transaction",
