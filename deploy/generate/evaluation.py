@@ -10,7 +10,7 @@ PUBLIC: Final = 8080
 PASSWORD: Final = "${HUB_PASSWORD:?Set HUB_PASSWORD to a password of your choice}"  # noqa: S105 (a name, asked for)
 KEYS: Final = "/var/lib/hub/keys"
 BEAT: Final = "/tmp/beat"  # noqa: S108 (the container's own)
-COUNTS: Final = "/tmp/counts"  # noqa: S108 (the container's own)
+COUNTS: Final = "/run/counts"
 
 
 def compose() -> Object:
@@ -101,7 +101,7 @@ def _service(process: Process) -> Object:
     look = healthy.format(HTTP_PORT if kind == "api" else METRICS_PORT, process.ready)
     made = _image(process.service) | {
         "command": list(process.command),
-        "tmpfs": ["/tmp", *([f"{COUNTS}:uid=10001,gid=10001"] if process.folders else [])],  # noqa: S108
+        "tmpfs": ["/tmp", *([f"{COUNTS}:mode=1777"] if process.folders else [])],  # noqa: S108
         "volumes": [f"keys:{KEYS}:ro", "pixels:/var/lib/hub/pixels"],
         "healthcheck": {
             "test": ["CMD", "python", "-c", f"import urllib.request; {look}"],
