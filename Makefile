@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # On a machine without a GPU, `TORCH_OPTIONS="--index-url https://download.pytorch.org/whl/cpu"` downloads much less.
 TORCH_OPTIONS ?=
 
-.PHONY: help demo up down reset migrate check test bench contracts browser
+.PHONY: help demo up down reset migrate check test bench contracts browser manifests
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ check: $(READY) ## the fast half of the tests: style, types, import rules, archi
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/architecture
 	$(BIN)/python tests/architecture/reading_set.py
+
+manifests: $(READY) ## make deploy/k8s, deploy/compose.yaml and the dashboard again from the tables of the hub
+	@$(BIN)/python deploy/generate
 
 contracts: $(READY) ## hold the code to its contracts: events, schemas, examples, OpenAPI
 	@$(BIN)/pytest tests/contracts

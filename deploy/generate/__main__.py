@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import around
+import dashboard
 import evaluation
 import workloads
 from tables import ROOT, STAND_INS, as_yaml
@@ -26,6 +27,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield components / "keda" / "workers.yaml", as_yaml(around.scaled(), PROCESSES)
     yield components / "monitoring" / "rules.yaml", as_yaml(around.prometheus_rules(), "deploy/observability/rules")
     yield components / "network-policies" / "workloads.yaml", as_yaml(around.policies(), PROCESSES)
+    yield DEPLOY / "observability" / "dashboards" / "hub.json", dashboard.hub()
     services = tuple(dict.fromkeys(process.service for process in STAND_INS))
     simulator = [*workloads.accounts(services), *workloads.deployments(STAND_INS), *around.policies(STAND_INS)]
     yield DEPLOY / "k8s" / "simulator" / "processes.yaml", as_yaml(simulator, PROCESSES)

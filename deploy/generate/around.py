@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 import yaml
+from tables import HTTP_PORT, METRICS_PORT, PRODUCT, ROOT, STAND_INS, Object, kind_of, name_of, queues_of
+
 from shared.embedded.processes import Process
 from shared.routes import Route, routes
-from tables import HTTP_PORT, METRICS_PORT, PRODUCT, ROOT, STAND_INS, Object, kind_of, name_of, queues_of
 
 RULES: Final = ROOT / "deploy" / "observability" / "rules"
 STREAMED: Final = 16 * 1024**2

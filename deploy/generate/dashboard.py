@@ -42,7 +42,9 @@ def _by(label: str, metric: str, *, counter: bool = False) -> dict[str, str]:
 
 ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "Clinical service level": (
-        Panel("In time, of the studies judged", PERCENT, {w: f"1 - hub:studies_late:ratio{w}" for w in ("1h", "6h", "3d")}),
+        Panel(
+            "In time, of the studies judged", PERCENT, {w: f"1 - hub:studies_late:ratio{w}" for w in ("1h", "6h", "3d")}
+        ),
         Panel("Budget left of 1 % in 3 days", PERCENT, {"left": "1 - hub:studies_late:ratio3d / 0.01"}),
         Panel("Oldest pending study", SECONDS, _by("lane", "hub_oldest_pending_study_seconds")),
         Panel("Oldest flagged study that nobody signed", SECONDS, _by("lane", "hub_oldest_flagged_unsigned_seconds")),
@@ -72,7 +74,9 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel("Requests by status", PER_SECOND, _by("status", "hub_http_requests_total", counter=True)),
         Panel("Time to answer", SECONDS, _quantiles("hub_http_request_seconds", "service")),
         Panel("Databases that answer", COUNT, _by("service", "hub_database_up")),
-        Panel("Instances by what became of them", PER_SECOND, _by("outcome", "hub_imaging_instances_total", counter=True)),
+        Panel(
+            "Instances by what became of them", PER_SECOND, _by("outcome", "hub_imaging_instances_total", counter=True)
+        ),
         Panel("Pixels stored", BYTES, {"a second": "sum(rate(hub_imaging_stored_bytes_total[5m]))"}),
         Panel("Outbox: rows that the broker refused", COUNT, _by("service", "hub_outbox_refused")),
     ),

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from tables import HTTP_PORT, METRICS_PORT, SERVICES, Object, kind_of
+
 from shared.embedded.processes import Process, commands_before, processes
 from shared.routes import routes
-from tables import HTTP_PORT, METRICS_PORT, SERVICES, Object, kind_of
 
 PUBLIC: Final = 8080
 PASSWORD: Final = "${HUB_PASSWORD:?Set HUB_PASSWORD to a password of your choice}"  # noqa: S105 (a name, asked for)
@@ -18,7 +19,7 @@ def compose() -> Object:
     return {
         "name": "consilium",
         "services": _servers() | _before() | {process.name: _service(process) for process in processes()},
-        "volumes": {name: None for name in ("keys", "pixels", "postgres", "rabbitmq")},
+        "volumes": dict.fromkeys(("keys", "pixels", "postgres", "rabbitmq")),
         "configs": {"databases": {"content": _databases()}, "nginx": {"content": _nginx()}},
     }
 

@@ -14,7 +14,7 @@ HTTP_PORT: Final = 8080
 METRICS_PORT: Final = 9090
 LONGEST_TASK_S: Final = int((LIMIT + GRACE).total_seconds())
 MARGIN_S: Final = 30
-"""From the end of the longest task to the end of the process."""
+"""For the pause before the end, and from the end of the longest work to the end of the process."""
 
 Object = dict[str, Any]
 PRODUCT: Final = tuple(process for process in processes() if process.needs)

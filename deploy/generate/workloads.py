@@ -5,7 +5,6 @@ The patches are `deploy/k8s/base/pods/*.yaml`: they find their pods by the label
 
 from collections.abc import Iterator
 
-from shared.embedded.processes import Process
 from tables import (
     HTTP_PORT,
     LONGEST_TASK_S,
@@ -20,6 +19,9 @@ from tables import (
     labels_of,
     name_of,
 )
+
+from shared.embedded.processes import Process
+from shared.routes import routes
 
 READS_PIXELS = "imaging"
 """The service whose workers hold a network in memory."""
@@ -85,9 +87,11 @@ def _deployment(process: Process) -> Object:
         "env": [*_broker(process), *(env for need in process.needs for env in _database(need))],
         "resources": WITH_TORCH if with_torch else SIZES[kind],
     }
-    pod: Object = {"serviceAccountName": name_of(process.service), "containers": [container]}
-    if kind == "worker":
-        pod["terminationGracePeriodSeconds"] = LONGEST_TASK_S + MARGIN_S
+    pod: Object = {
+        "serviceAccountName": name_of(process.service),
+        "terminationGracePeriodSeconds": _longest(process) + MARGIN_S,
+        "containers": [container],
+    }
     if kind == "api":
         pod["topologySpreadConstraints"] = [
             {
@@ -107,6 +111,17 @@ def _deployment(process: Process) -> Object:
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },
     }
+
+
+def _longest(process: Process) -> int:
+    """Seconds that the longest piece of work may take, which a process is given to end it."""
+    match kind_of(process):
+        case "worker":
+            return LONGEST_TASK_S
+        case "api":
+            return max((route.timeout_s for route in routes() if route.service == process.service), default=0)
+        case _:
+            return 0
 
 
 def _around(process: Process) -> Iterator[Object]:
