@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # On a machine without a GPU, `TORCH_OPTIONS="--index-url https://download.pytorch.org/whl/cpu"` downloads much less.
 TORCH_OPTIONS ?=
 
-.PHONY: help demo up down reset migrate check test bench contracts browser manifests
+.PHONY: help demo up down reset migrate check test bench contracts browser manifests promtool
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ manifests: $(READY) ## make deploy/k8s, deploy/compose.yaml and the dashboard ag
 contracts: $(READY) ## hold the code to its contracts: events, schemas, examples, OpenAPI
 	@$(BIN)/pytest tests/contracts
 
-test: check browser ## everything, on private servers that are started and stopped for it
+test: promtool check browser ## everything, on private servers that are started and stopped for it
 	@$(BIN)/pytest --ignore tests/benchmarks --ignore tests/architecture
 
 bench: $(READY) ## measure throughput and latency, each beside its own limit
@@ -62,6 +62,18 @@ browser:
 	export DEBIAN_FRONTEND=noninteractive
 	$$install > /dev/null 2>&1 || { apt-get update -qq && $$install > /dev/null; } || \
 	  echo "Chromium could not be installed: the browser tests will be skipped. Check the network."
+
+promtool:
+	@command -v promtool > /dev/null && command -v prometheus > /dev/null && exit 0
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+	  echo "No Prometheus here: the tests of alerts and dashboard will be skipped. Install the package prometheus to run them."
+	  exit 0
+	fi
+	echo "Installing Prometheus for the tests of alerts and dashboard ..."
+	export DEBIAN_FRONTEND=noninteractive
+	install="apt-get install -qq -y --no-install-recommends prometheus"
+	$$install > /dev/null 2>&1 || { apt-get update -qq && $$install > /dev/null; } || \
+	  echo "Prometheus could not be installed: the tests of alerts and dashboard will be skipped. Check the network."
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
