@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # On a machine without a GPU, `TORCH_OPTIONS="--index-url https://download.pytorch.org/whl/cpu"` downloads much less.
 TORCH_OPTIONS ?=
 
-.PHONY: help demo up down reset migrate check test bench contracts browser manifests promtool
+.PHONY: help demo up down reset migrate check test bench contracts browser
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,13 +39,10 @@ check: $(READY) ## the fast half of the tests: style, types, import rules, archi
 	$(BIN)/pytest tests/architecture
 	$(BIN)/python tests/architecture/reading_set.py
 
-manifests: $(READY) ## make deploy/k8s, deploy/compose.yaml and the dashboard again from the tables of the hub
-	@$(BIN)/python deploy/generate
-
 contracts: $(READY) ## hold the code to its contracts: events, schemas, examples, OpenAPI
 	@$(BIN)/pytest tests/contracts
 
-test: promtool check browser ## everything, on private servers that are started and stopped for it
+test: check browser ## everything, on private servers that are started and stopped for it
 	@$(BIN)/pytest --ignore tests/benchmarks --ignore tests/architecture
 
 bench: $(READY) ## measure throughput and latency, each beside its own limit
@@ -63,6 +60,11 @@ browser:
 	$$install > /dev/null 2>&1 || { apt-get update -qq && $$install > /dev/null; } || \
 	  echo "Chromium could not be installed: the browser tests will be skipped. Check the network."
 
+.PHONY: manifests promtool
+manifests: $(READY) ## make deploy/k8s, deploy/compose.yaml and the dashboard again from the tables of the hub
+	@$(BIN)/python deploy/generate
+
+check: promtool
 promtool:
 	@command -v promtool > /dev/null && command -v prometheus > /dev/null && exit 0
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import around
 import dashboard
+import databases
 import evaluation
 import workloads
 from tables import ROOT, STAND_INS, as_yaml
@@ -26,6 +27,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield base / "ingresses.yaml", as_yaml(around.ingresses(), "deploy/routes.yaml")
     yield components / "keda" / "workers.yaml", as_yaml(around.scaled(), PROCESSES)
     yield components / "monitoring" / "rules.yaml", as_yaml(around.prometheus_rules(), "deploy/observability/rules")
+    yield components / "operators" / "postgres.yaml", as_yaml(databases.server(), PROCESSES)
     yield components / "network-policies" / "workloads.yaml", as_yaml(around.policies(), PROCESSES)
     yield DEPLOY / "observability" / "dashboards" / "hub.json", dashboard.hub()
     services = tuple(dict.fromkeys(process.service for process in STAND_INS))

@@ -1,16 +1,18 @@
 """The compose file: the same processes on one machine, for evaluation, with servers that nobody maintains."""
 
+from pathlib import Path
 from typing import Final
 
 from tables import HTTP_PORT, METRICS_PORT, SERVICES, Object, kind_of
 
-from shared.embedded.processes import Process, commands_before, processes
+from shared.embedded.processes import Process, commands_before, local_settings, processes
 from shared.routes import routes
 
 PUBLIC: Final = 8080
 PASSWORD: Final = "${HUB_PASSWORD:?Set HUB_PASSWORD to a password of your choice}"  # noqa: S105 (a name, asked for)
-KEYS: Final = "/var/lib/hub/keys"
-BEAT: Final = "/tmp/beat"  # noqa: S108 (the container's own)
+STATE: Final = "/var/lib/hub"
+KEYS: Final = f"{STATE}/keys"
+PIXELS: Final = f"{STATE}/imaging"
 COUNTS: Final = "/run/counts"
 
 
@@ -30,19 +32,17 @@ def settings() -> str:
 
 
 def _settings() -> dict[str, str]:
-    return {
+    """What the hub on one machine is told, with the containers' addresses."""
+    addresses = {process.name: f"http://{process.name}:{HTTP_PORT}" for process in processes()}
+    return local_settings(addresses, Path(STATE)) | {
         "HUB_PUBLIC_URL": f"http://localhost:{PUBLIC}",
         "HUB_BROKER_URL": f"amqp://hub:{PASSWORD}@rabbitmq:5672/",
         "HUB_SESSION_PUBLIC_KEY_FILE": f"{KEYS}/session.pub",
         "HUB_GATEWAY_SESSION_PRIVATE_KEY_FILE": f"{KEYS}/session.key",
-        "HUB_RESULTS_SHARING_AUDIT_KEY_FILE": f"{KEYS}/audit.key",
-        "HUB_RESULTS_SHARING_EHR_URL": f"http://simulator-api:{HTTP_PORT}/fhir",
-        "HUB_IMAGING_STORE_DIR": "/var/lib/hub/pixels",
-        "HUB_IMAGING_ISSUERS": '{"ST-LUKE": "https://st-luke.example/mrn"}',
-        "HUB_IMAGING_DEFAULT_ISSUER": "ST-LUKE",
+        "HUB_SIMULATOR_JOURNAL": "/tmp/hospital.jsonl",  # noqa: S108 (the container's own)
         "HUB_METRICS_HOST": "0.0.0.0",  # noqa: S104 (the container's network)
         "HUB_METRICS_PORT": str(METRICS_PORT),
-        "HUB_HEARTBEAT_FILE": BEAT,
+        "HUB_HEARTBEAT_FILE": "/tmp/beat",  # noqa: S108 (the container's own)
         "UVICORN_HOST": "0.0.0.0",  # noqa: S104 (the container's network)
         "UVICORN_PORT": str(HTTP_PORT),
         **{f"HUB_{name.upper()}_DATABASE_URL": _database(name) for name in SERVICES},
@@ -103,7 +103,7 @@ def _service(process: Process) -> Object:
     made = _image(process.service) | {
         "command": list(process.command),
         "tmpfs": ["/tmp", *([f"{COUNTS}:mode=1777"] if process.folders else [])],  # noqa: S108
-        "volumes": [f"keys:{KEYS}:ro", "pixels:/var/lib/hub/pixels"],
+        "volumes": [f"keys:{KEYS}:ro", f"pixels:{PIXELS}"],
         "healthcheck": {
             "test": ["CMD", "python", "-c", f"import urllib.request; {look}"],
             "interval": "5s",

@@ -1,5 +1,6 @@
 """What the generated files say, read from the tables that the code itself runs by: processes, routes, events."""
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,15 @@ PRODUCT: Final = tuple(process for process in processes() if process.needs)
 STAND_INS: Final = tuple(process for process in processes() if not process.needs)
 """The simulated hospital: it keeps no database of the hub's."""
 SERVICES: Final = tuple(dict.fromkeys(process.service for process in PRODUCT))
+
+HOLD_TORCH: Final = frozenset(
+    service
+    for service, extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ].items()
+    if service in SERVICES and "torch" in extra
+)
+"""The services whose workers have torch in memory."""
 
 SIZES: Final = {
     "api": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}},

@@ -6,6 +6,7 @@ The patches are `deploy/k8s/base/pods/*.yaml`: they find their pods by the label
 from collections.abc import Iterator
 
 from tables import (
+    HOLD_TORCH,
     HTTP_PORT,
     LONGEST_TASK_S,
     MARGIN_S,
@@ -22,9 +23,6 @@ from tables import (
 
 from shared.embedded.processes import Process
 from shared.routes import routes
-
-READS_PIXELS = "imaging"
-"""The service whose workers hold a network in memory."""
 
 
 def deployments(processes: tuple[Process, ...] = PRODUCT) -> Iterator[Object]:
@@ -77,7 +75,7 @@ def _deployment(process: Process) -> Object:
     labels = labels_of(name, process.service, kind)
     own = {"app.kubernetes.io/name": name}
     port = ("http", HTTP_PORT) if kind == "api" else ("metrics", METRICS_PORT)
-    with_torch = kind == "worker" and process.service == READS_PIXELS
+    with_torch = kind == "worker" and process.service in HOLD_TORCH
     container = {
         "name": "hub",
         "image": f"consilium-{name_of(process.service)}",
