@@ -24,13 +24,8 @@ STAND_INS: Final = tuple(process for process in processes() if not process.needs
 """The simulated hospital: it keeps no database of the hub's."""
 SERVICES: Final = tuple(dict.fromkeys(process.service for process in PRODUCT))
 
-HOLD_TORCH: Final = frozenset(
-    service
-    for service, extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ].items()
-    if service in SERVICES and "torch" in extra
-)
+EXTRAS: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+HOLD_TORCH: Final = frozenset(service for service in SERVICES if "torch" in EXTRAS[service])
 """The services whose workers have torch in memory."""
 
 SIZES: Final = {

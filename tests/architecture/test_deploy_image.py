@@ -1,11 +1,13 @@
 """The Dockerfile is clean; where podman and a base image are at hand, the image is built and run.
 
-`HUB_TEST_PYTHON_IMAGE` names a base image that is on this machine (docs/deploy.md says how to make a stand-in).
+`HUB_TEST_PYTHON_IMAGE` names a base image that is on this machine (docs/deploy.md says how to make a stand-in);
+`HUB_TEST_BUILD_OPTIONS` gives podman what the build needs here, such as `-v` of a certificate bundle.
 """
 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sysconfig
@@ -21,6 +23,7 @@ from shared import security
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 BASE = os.environ.get("HUB_TEST_PYTHON_IMAGE")
+OPTIONS = shlex.split(os.environ.get("HUB_TEST_BUILD_OPTIONS", ""))
 HEALTHY_WITHIN_S = 10
 PORT = 18471
 
@@ -48,8 +51,9 @@ def test_the_base_is_named_in_full() -> None:
     not (BASE and shutil.which("podman")), reason="needs podman, and a base image named by HUB_TEST_PYTHON_IMAGE"
 )
 def test_the_image_serves_without_root_and_ends_when_told(tmp_path: Path) -> None:
-    podman("build", "-q", "--network", "host", "--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", "SERVICE=gateway",
-           "-f", str(DOCKERFILE), "-t", "localhost/consilium-gateway:test", str(ROOT))  # fmt: skip
+    arguments = ["--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", "SERVICE=gateway"]
+    image = "localhost/consilium-gateway:test"
+    podman("build", "-q", "--network", "host", *OPTIONS, *arguments, "-f", str(DOCKERFILE), "-t", image, str(ROOT))
     for name, key in zip(("session.key", "session.pub"), security.make_key(), strict=True):
         (tmp_path / name).write_bytes(key)
     tmp_path.chmod(0o755)
@@ -64,7 +68,7 @@ def test_the_image_serves_without_root_and_ends_when_told(tmp_path: Path) -> Non
     settings = [word for name, value in told.items() for word in ("-e", f"{name}={value}")]
     container = podman(
         "run", "-d", "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",  # noqa: S108 (its own)
-        "-v", f"{tmp_path}:/keys:ro", *settings, "localhost/consilium-gateway:test",
+        "-v", f"{tmp_path}:/keys:ro", *settings, image,
         "uvicorn", "--factory", "services.gateway.api:app", "--no-access-log",
     )  # fmt: skip
     try:

@@ -41,8 +41,8 @@ DECLARED = re.compile(
 )
 SUFFIXES = {"Counter": ("_total",), "CounterMetricFamily": ("_total",), "Histogram": ("_bucket", "_sum", "_count")}
 BOUNDED = {
-    *("answer", "decision", "event", "flagged", "lane", "method", "model", "outcome", "route", "service", "state"),
-    *("status", "type", "version"),
+    *("answer", "change", "decision", "event", "flagged", "held", "lane", "method", "model", "outcome", "route"),
+    *("service", "sqlstate", "state", "status", "type", "version"),
 }
 """Labels whose values come from a table in the code, from a model package, or from HTTP."""
 SOURCES = [path for top in ("services", "shared") for path in (ROOT / top).rglob("*.py")]
