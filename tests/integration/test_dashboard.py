@@ -27,6 +27,8 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
 PANELS = [p for p in json.loads((FOLDER / "dashboards" / "hub.json").read_text())["panels"] if p["type"] != "row"]
 SHOWN_WITHIN_S = 150
 """Recorded figures are made every 30 s, and a rate needs two looks."""
+MOST_SERIES = 5000
+"""Of a whole hub; a label that grows with patients or studies passes it soon."""
 
 
 @pytest.fixture
@@ -90,6 +92,7 @@ def test_every_panel_shows_something_of_a_study_that_went_all_the_way(
     until(lambda: not empty(), SHOWN_WITHIN_S)
     assert empty() == []
     assert [alert["labels"]["alertname"] for alert in firing(prometheus)] == []
+    assert value(prometheus, f'count({{__name__=~"hub_.+"}}) < {MOST_SERIES}')
 
 
 def value(prometheus: str, query: str) -> list[object]:
