@@ -61,6 +61,23 @@ browser:
 	$$install > /dev/null 2>&1 || { apt-get update -qq && $$install > /dev/null; } || \
 	  echo "Chromium could not be installed: the browser tests will be skipped. Check the network."
 
+.PHONY: manifests promtool
+manifests: $(READY) ## make deploy/k8s, deploy/compose.yaml and the dashboard again from the tables of the hub
+	@$(BIN)/python deploy/generate
+
+check: promtool
+promtool:
+	@command -v promtool > /dev/null && command -v prometheus > /dev/null && exit 0
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+	  echo "No Prometheus here: the tests of alerts and dashboard will be skipped. Install the package prometheus to run them."
+	  exit 0
+	fi
+	echo "Installing Prometheus for the tests of alerts and dashboard ..."
+	export DEBIAN_FRONTEND=noninteractive
+	install="apt-get install -qq -y --no-install-recommends prometheus"
+	$$install > /dev/null 2>&1 || { apt-get update -qq && $$install > /dev/null; } || \
+	  echo "Prometheus could not be installed: the tests of alerts and dashboard will be skipped. Check the network."
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
 	  echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."

@@ -26,6 +26,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
     parser = commands.add_parser("dead-letters", help="list, show or replay what no service could take in")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     every = verbs.add_parser("list", help="the letters that wait for a decision")
+    every.add_argument("--service", choices=up.stores(), help="of one service: all that its own pod can see")
     every.add_argument("--all", action="store_true", help="those replayed before as well")
     every.add_argument("--json", action="store_true")
     every.set_defaults(run=_list)
@@ -42,7 +43,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
 
 def _list(told: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
-    for service in up.stores():
+    for service in [told.service] if told.service else up.stores():
         with db.transaction(service) as session:
             found += [_line(service, stored) for stored in dead_letters.list_(session, replayed=told.all)]
     if told.json:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import cli, db, dead_letters, outbox
+from shared import cli, db, dead_letters, outbox, settings
 from shared.cli.check import Level
 from shared.cli.checks import look_at_databases
 from shared.dead_letters import Letter
@@ -46,6 +46,18 @@ def test_a_list_names_the_letter_and_shows_no_body(letter: int, capsys: pytest.C
         ("imaging", letter, "gateway.study-available")
     ]
     assert "ZWYXV" not in told
+
+
+def test_one_service_is_listed_without_asking_the_others(
+    letter: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod is told of its own database only."""
+    monkeypatch.delenv("HUB_GATEWAY_DATABASE_URL")
+    settings.database_url.cache_clear()
+    db.engine.cache_clear()
+    assert cli.main(["dead-letters", "list", "--service", "imaging", "--json"]) == 0
+    assert [one["number"] for one in json.loads(capsys.readouterr().out)] == [letter]
+    settings.database_url.cache_clear()
 
 
 def test_a_body_is_shown_only_when_it_is_asked_for(letter: int, capsys: pytest.CaptureFixture[str]) -> None:

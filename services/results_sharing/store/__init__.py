@@ -10,6 +10,7 @@ from services.results_sharing.store.reconciliation import Reconciliation, reconc
 from services.results_sharing.store.reports import add_report, current_report, reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
 from services.results_sharing.store.risks import risks_of, take_risk
+from services.results_sharing.store.service_level import ServiceLevel, service_level
 from services.results_sharing.store.sittings import first_look
 from services.results_sharing.store.timeline import Moment, record, timeline_of
 from services.results_sharing.store.views import CaseView, case_view, finished, worklist
@@ -27,6 +28,7 @@ __all__ = [
     "Keys",
     "Moment",
     "Reconciliation",
+    "ServiceLevel",
     "Session",
     "add_report",
     "agreement",
@@ -50,6 +52,7 @@ __all__ = [
     "risks_of",
     "save",
     "save_review",
+    "service_level",
     "stuck",
     "take_risk",
     "timeline_of",
