@@ -15,7 +15,9 @@ from shared.worker import Worker
 worker = Worker("gateway")
 app = worker.app
 
-HUB_MADE: Final = frozenset({"DiagnosticReport", "Observation", "Device", "Provenance", "AuditEvent"})
+HUB_MADE: Final = frozenset(
+    {"DiagnosticReport", "Observation", "Device", "Provenance", "AuditEvent", "Appointment", "Schedule", "Slot"}
+)
 """What is kept of a message; the hospital's own resources came by its own door, and are not overwritten by copies."""
 
 
