@@ -1,6 +1,6 @@
 """HTTP in: IHE ITI Scheduling's `$find`, `$hold` and `$book`, the calendar file, and the pages for staff and patients.
 
-Source: https://profiles.ihe.net/ITI/Scheduling (ITI-115, ITI-116, ITI-117); search (ITI-118) is the repository's, /fhir.
+Source: https://profiles.ihe.net/ITI/Scheduling (ITI-115 to ITI-117); search (ITI-118) is the repository's, /fhir.
 """
 
 from typing import Annotated, Any, Literal

@@ -49,7 +49,7 @@ def patients_from(message: Message) -> list[tuple[Patient, datetime]]:
     made = []
     for patient in message.resources("Patient"):
         said = (patient.get("meta") or {}).get("lastUpdated") or message.bundle.get("timestamp")
-        identifier = next((one for one in patient.get("identifier") or [] if one.get("value")), {})
+        identifier: Resource = next((one for one in patient.get("identifier") or [] if one.get("value")), {})
         whom = Patient(
             id=str(patient["id"]),
             system=str(identifier.get("system", "")),
