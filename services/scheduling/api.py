@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from services.scheduling import booking, pages
 from services.scheduling.domain.appointment import STAFF, Appointment
-from services.scheduling.domain.calendar import Schedule
 from services.scheduling.fhir.requests import Find, Wanted, find_from_body, find_from_query, wanted_from
 from services.scheduling.fhir.resources import searchset, to_appointment, to_offer
 from services.scheduling.settings import settings
@@ -57,7 +56,7 @@ def find(who: Who, body: Body) -> Response:
 def hold(who: Who, body: Body) -> Response:
     """Keep what `$find` offered until it is booked, cancelled, or the hold ends."""
     _require(who, "c")
-    return _answer(who, booking.hold(who, wanted_from(body)))
+    return _answer(booking.hold(who, wanted_from(body)))
 
 
 @router.post("/appointments/fhir/Appointment/$book")
@@ -67,7 +66,7 @@ def book(who: Who, body: Body) -> Response:
     match wanted:
         case Wanted(status="cancelled", number=str(number)):
             _require(who, "u")
-            return _answer(who, booking.cancel(who, number, wanted.reason))
+            return _answer(booking.cancel(who, number, wanted.reason))
         case Wanted(status="booked", number=str()):
             _require(who, "u")
         case Wanted(status=None | "pending" | "proposed"):
@@ -78,7 +77,7 @@ def book(who: Who, body: Body) -> Response:
                 expression="Appointment.status",
                 fix="Send pending to book, booked to move, cancelled to cancel; the latter two with an id.",
             )
-    return _answer(who, booking.book(who, wanted))
+    return _answer(booking.book(who, wanted))
 
 
 @router.get("/appointments/fhir/Appointment/{number}")
@@ -93,9 +92,8 @@ def _offers(wanted: Find) -> Response:
     return _json(searchset([to_offer(slot, schedule) for slot, schedule in booking.find(wanted)], _base()))
 
 
-def _answer(who: Principal, made: Appointment) -> Response:
-    schedule: Schedule | None = booking.appointment(who, made.id)[1]
-    return _json(searchset([to_appointment(made, schedule)], _base()))
+def _answer(made: Appointment) -> Response:
+    return _json(searchset([to_appointment(made, booking.schedule_of(made))], _base()))
 
 
 def _json(resource: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

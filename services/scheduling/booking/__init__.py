@@ -5,7 +5,16 @@ slot wait for each other and never deadlock. The exclusion constraint stands beh
 """
 
 from services.scheduling.booking.follow_ups import forget_report, propose, release
-from services.scheduling.booking.looking import Day, Waiting, appointment, appointments_of, day, find, open_days
+from services.scheduling.booking.looking import (
+    Day,
+    Waiting,
+    appointment,
+    appointments_of,
+    day,
+    find,
+    open_days,
+    schedule_of,
+)
 from services.scheduling.booking.placing import book, cancel, hold
 
 __all__ = [
@@ -22,4 +31,5 @@ __all__ = [
     "open_days",
     "propose",
     "release",
+    "schedule_of",
 ]

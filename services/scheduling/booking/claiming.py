@@ -27,11 +27,11 @@ def claim(session: Session, seen: Appointment, slot_ids: Collection[str], *, new
     locked = store.lock_slots(session, {*slot_ids, *seen.slots})
     current = seen if new else store.appointments.lock(session, seen)
     wanted = [slot for slot in locked if slot.id in slot_ids]
+    store.appointments.require_free(session, slot_ids, current.id)
     now = store.now(session)
     for over in store.appointments.ended_on(session, wanted):
         if over.id != current.id:
             keep_ended(session, over)
-    store.appointments.require_free(session, slot_ids, current.id)
     taken = rules.placed(current, wanted, now)
     return replace(taken, zone=store.schedule(session, wanted[0].schedule_id).zone)
 

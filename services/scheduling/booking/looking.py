@@ -52,7 +52,7 @@ def open_days(found: list[Schedule], until: datetime) -> None:
     """Make the slots up to a moment (never beyond the horizon) where nobody has looked that far yet, and say them."""
     now = datetime.now(UTC)
     for one in found:
-        last = local_day(min(until, now + settings().horizon), one.zone)
+        last = local_day(min(until - datetime.resolution, now + settings().horizon), one.zone)
         if one.opened_until is not None and one.opened_until >= last:
             continue
         with transaction() as session:
@@ -157,6 +157,14 @@ def appointment(who: Principal, number: str) -> tuple[Appointment, Schedule | No
         found = store.appointments.find(session, number)
         note_look(session, who, [found])
         return found, store.schedule(session, found.schedule_id) if found.schedule_id else None
+
+
+def schedule_of(found: Appointment) -> Schedule | None:
+    """Where an appointment is, for an answer about an act that is audited already."""
+    if found.schedule_id is None:
+        return None
+    with transaction() as session:
+        return store.schedule(session, found.schedule_id)
 
 
 def appointments_of(who: Principal, patient_id: str) -> list[tuple[Appointment, Schedule]]:

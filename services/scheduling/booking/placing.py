@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
@@ -42,7 +42,7 @@ def hold(who: Principal, wanted: Wanted) -> Appointment:
     with transaction() as session:
         if store.appointments.find_if_there(session, wanted.number):
             raise InvalidResource("This appointment exists already", fix="Hold what $find offers; book what you hold.")
-        offered = _fresh(store.now(session), who.subject, None)
+        offered = _fresh(who.subject, None)
         taken = claiming.claim(session, offered, [wanted.number], new=True)
         until = store.now(session) + settings().hold
         kept = replace(taken, held_until=until, version=1)
@@ -90,7 +90,7 @@ def _booked(
     whom = _patient(session, wanted)
     if before is None:
         slots = wanted.slots or ((wanted.number,) if wanted.number else ())
-        start = _fresh(store.now(session), who.subject, whom)
+        start = _fresh(who.subject, whom)
     else:
         slots = wanted.slots or before.slots
         start = before
@@ -135,8 +135,8 @@ def cancel(who: Principal, number: str, reason: str | None, *, seen: int | None 
     return after
 
 
-def _fresh(now: datetime, holder: str, whom: Patient | None) -> Appointment:
-    number = str(uuid4())
+def _fresh(holder: str, whom: Patient | None) -> Appointment:
+    number, now = str(uuid4()), datetime.now(UTC)
     return Appointment(number, Status.PENDING, "UTC", number, now, now, patient=whom, held_by=holder)
 
 

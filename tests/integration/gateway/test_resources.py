@@ -316,7 +316,7 @@ def test_the_capability_statement_is_public_and_valid(hospital: TestClient) -> N
     statement = orjson.loads(answer.content)
     get_fhir_model_class("CapabilityStatement").model_validate(statement)
     assert statement["fhirVersion"] == "4.0.1"
-    assert len(statement["rest"][0]["resource"]) == 11
+    assert len(statement["rest"][0]["resource"]) == 14
 
 
 def test_a_stranger_gets_no_page_but_an_outcome_and_a_person_a_page(hospital: TestClient) -> None:

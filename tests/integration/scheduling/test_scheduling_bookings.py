@@ -119,8 +119,10 @@ def test_the_exclusion_constraint_is_the_last_guard(room: Schedule, patient: Pat
     made = booking.book(staff(), Wanted(number=_slots(room, 1)[0], patient=patient.id))
     with pytest.raises(psycopg.errors.ExclusionViolation):
         sql(
-            "insert into appointment (id, status, zone, correlation, lane, version, created_at, updated_at,"
-            " schedule_id, slots, during) select 'x', 'booked', zone, '', lane, 1, now(), now(), schedule_id, slots, during"
+            "insert into appointment"
+            " (id, status, zone, correlation, lane, version, created_at, updated_at,"
+            " schedule_id, slots, during)"
+            " select 'x', 'booked', zone, '', lane, 1, now(), now(), schedule_id, slots, during"
             " from appointment where id = %s",
             made.id,
         )
