@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
+from prometheus_client import Counter
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -29,6 +30,9 @@ SERVICE: Final = "scheduling"
 _TAKEN: Final = frozenset({"23P01", "40P01"})
 """SQLSTATE exclusion_violation and deadlock_detected: both mean that somebody else has the slot."""
 
+GUARDED: Final = Counter("hub_booking_guards", "Bookings that only the database's last guard refused", ["sqlstate"])
+"""Stays at 0 as long as every booking locks its slots first."""
+
 
 @contextmanager
 def transaction() -> Iterator[Session]:
@@ -42,7 +46,8 @@ def transaction() -> Iterator[Session]:
         with db.transaction(SERVICE) as session:
             yield session
     except DBAPIError as error:
-        if db.sqlstate(error) in _TAKEN:
+        if (state := db.sqlstate(error)) in _TAKEN:
+            GUARDED.labels(state).inc()
             raise SlotTaken from None
         raise
 

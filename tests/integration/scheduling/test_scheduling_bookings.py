@@ -22,6 +22,17 @@ Sql = Callable[..., list[dict[str, Any]]]
 CLIENTS = 50
 
 
+@pytest.fixture
+def guarded() -> Callable[[], float]:
+    """How often the database had to refuse what the row locks should have."""
+
+    def counted() -> float:
+        return sum(sample.value for sample in store.GUARDED.collect()[0].samples if sample.name.endswith("_total"))
+
+    before = counted()
+    return lambda: counted() - before
+
+
 def said(sql: Sql, event: str) -> list[Message]:
     rows = sql(
         "select (body::jsonb #> '{0,0}') as bundle from outbox where task = %s order by id", f"scheduling.{event}"
@@ -72,7 +83,7 @@ def test_a_slot_that_is_taken_is_refused_in_the_words_of_ihe(portal: TestClient,
 
 
 def test_fifty_bookings_of_one_slot_give_one_appointment_and_no_other_error(
-    room: Schedule, patient: Patient, sql: Sql
+    room: Schedule, patient: Patient, sql: Sql, guarded: Callable[[], float]
 ) -> None:
     slot = _slots(room, 1)[0]
     start = threading.Barrier(CLIENTS)
@@ -90,9 +101,12 @@ def test_fifty_bookings_of_one_slot_give_one_appointment_and_no_other_error(
     assert sorted(outcome.split()[0] for outcome in outcomes) == ["booked", *["taken"] * (CLIENTS - 1)]
     assert sql("select count(*) as n from appointment where status = 'booked'") == [{"n": 1}]
     assert len(said(sql, "appointment-booked")) == 1
+    assert guarded() == 0
 
 
-def test_fifty_bookings_of_slots_in_opposite_orders_never_deadlock(room: Schedule, patient: Patient, sql: Sql) -> None:
+def test_fifty_bookings_of_slots_in_opposite_orders_never_deadlock(
+    room: Schedule, patient: Patient, sql: Sql, guarded: Callable[[], float]
+) -> None:
     slots = _slots(room, 6)
     start = threading.Barrier(CLIENTS)
 
@@ -113,6 +127,7 @@ def test_fifty_bookings_of_slots_in_opposite_orders_never_deadlock(room: Schedul
     )
     assert won in {2, 3}
     assert overlapping == []
+    assert guarded() == 0
 
 
 def test_the_exclusion_constraint_is_the_last_guard(room: Schedule, patient: Patient, sql: Sql) -> None:
@@ -212,7 +227,9 @@ def test_a_move_to_a_taken_slot_leaves_everything_as_it_was(room: Schedule, pati
     assert sql("select slots from appointment where id = %s", made.id) == [{"slots": [first]}]
 
 
-def test_two_that_swap_their_slots_at_once_never_deadlock(room: Schedule, patient: Patient, sql: Sql) -> None:
+def test_two_that_swap_their_slots_at_once_never_deadlock(
+    room: Schedule, patient: Patient, sql: Sql, guarded: Callable[[], float]
+) -> None:
     first, second, third = _slots(room, 3)
     one = booking.book(staff(), Wanted(number=first, patient=patient.id))
     other = booking.book(staff(), Wanted(number=second, patient=patient.id))
@@ -230,6 +247,7 @@ def test_two_that_swap_their_slots_at_once_never_deadlock(room: Schedule, patien
         list(pool.map(move, range(20)))
     taken = sql("select slots[1] as slot from appointment where status = 'booked'")
     assert len({row["slot"] for row in taken}) == 2
+    assert guarded() == 0
 
 
 @pytest.mark.usefixtures("room")
