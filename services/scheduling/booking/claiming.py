@@ -23,7 +23,6 @@ def claim(session: Session, seen: Appointment, slot_ids: Collection[str], *, new
         SlotTaken: somebody else has one, or moved the appointment meanwhile.
         InvalidResource: the slots do not follow each other, or have begun.
     """
-    store.appointments.require_free(session, slot_ids, seen.id)
     locked = store.lock_slots(session, {*slot_ids, *seen.slots})
     current = seen if new else store.appointments.lock(session, seen)
     wanted = [slot for slot in locked if slot.id in slot_ids]

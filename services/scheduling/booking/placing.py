@@ -42,6 +42,7 @@ def hold(who: Principal, wanted: Wanted) -> Appointment:
     with transaction() as session:
         if store.appointments.find_if_there(session, wanted.number):
             raise InvalidResource("This appointment exists already", fix="Hold what $find offers; book what you hold.")
+        store.appointments.require_free(session, [wanted.number])
         offered = _fresh(who.subject, None)
         taken = claiming.claim(session, offered, [wanted.number], new=True)
         until = store.now(session) + settings().hold
@@ -86,6 +87,8 @@ def book(who: Principal, wanted: Wanted, *, seen: int | None = None) -> Appointm
 def _booked(
     session: Session, who: Principal, wanted: Wanted, seen: int | None
 ) -> tuple[Appointment | None, Appointment]:
+    if asked := wanted.slots or ((wanted.number,) if wanted.number else ()):
+        store.appointments.require_free(session, asked, wanted.number)  # most losers of a race for a slot end here
     before = store.appointments.find_if_there(session, wanted.number) if wanted.number else None
     whom = _patient(session, wanted)
     if before is None:

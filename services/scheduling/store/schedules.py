@@ -42,15 +42,18 @@ def schedules(session: Session, *, service: str | None = None) -> list[Schedule]
 
 
 def schedule(session: Session, number: str) -> Schedule:
-    """One schedule.
+    """One schedule, asked for once in a transaction.
 
     Raises:
         NotFound: there is none with this id.
     """
-    row = session.execute(select(SCHEDULES).where(SCHEDULES.c.id == number)).first()
-    if row is None:
-        raise NotFound("There is no such schedule", fix="See `hub schedules list`.")
-    return _schedule(row)
+    known: dict[str, Schedule] = session.info.setdefault("schedules", {})
+    if number not in known:
+        row = session.execute(select(SCHEDULES).where(SCHEDULES.c.id == number)).first()
+        if row is None:
+            raise NotFound("There is no such schedule", fix="See `hub schedules list`.")
+        known[number] = _schedule(row)
+    return known[number]
 
 
 def open_until(session: Session, number: str, first: date, last: date) -> list[Slot]:

@@ -1,4 +1,4 @@
-"""The repository keeps the appointments that scheduling says, newest last, and finds them by patient, day and status."""
+"""The repository keeps the appointments that scheduling says, and finds them by patient, day and status."""
 
 import json
 from pathlib import Path
