@@ -51,4 +51,4 @@ def remember_patients(message: Message) -> None:
         return
     with store.transaction() as session:
         if inbox.claim(session, message.id):
-            store.appointments.remember(session, patients)
+            store.remember(session, patients)

@@ -62,7 +62,7 @@ def _prepare(slots: int) -> list[str]:
     end = begin + timedelta(minutes=6 * slots) + timedelta(days=1)
     with store.transaction() as session:
         store.add_schedule(session, made)
-        store.appointments.remember(session, [(_PATIENT, datetime.now(UTC))])
+        store.remember(session, [(_PATIENT, datetime.now(UTC))])
     booking.open_days([made], end)
     with store.transaction() as session:
         return [slot.id for slot in store.free_slots(session, [made.id], Span(begin, end), slots)]

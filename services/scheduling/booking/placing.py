@@ -146,7 +146,7 @@ def _fresh(holder: str, whom: Patient | None) -> Appointment:
 def _patient(session: Session, wanted: Wanted) -> Patient | None:
     if not (wanted.patient or wanted.identifiers):
         return None
-    found = store.appointments.patient(session, wanted.patient, wanted.identifiers)
+    found = store.patient(session, wanted.patient, wanted.identifiers)
     if found is None:
         raise InvalidResource(
             "The patient is not known to the hub",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.scheduling.domain.refusals import SlotTaken
 from services.scheduling.store import appointments
+from services.scheduling.store.patients import patient, remember
 from services.scheduling.store.schedules import (
     add_schedule,
     free_slots,
@@ -68,6 +69,8 @@ __all__ = [
     "lock_slots",
     "now",
     "open_until",
+    "patient",
+    "remember",
     "schedule",
     "schedules",
     "slots_between",

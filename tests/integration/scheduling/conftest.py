@@ -56,7 +56,7 @@ def patient(sql: Sql) -> Patient:  # noqa: ARG001 (the database first)
     """Somebody whom the hospital has told of."""
     made = Patient(str(uuid4()), "https://st-luke.example/mrn", "M-1", "Doe, Jane", "2015-05-05")
     with store.transaction() as session:
-        store.appointments.remember(session, [(made, datetime.now(UTC))])
+        store.remember(session, [(made, datetime.now(UTC))])
     return made
 
 
