@@ -45,12 +45,20 @@ class Event(StrEnum):
     CASE_CLOSED = "results_sharing.case-closed"
     RESULTS_ACCESS_RECORDED = "results_sharing.access-recorded"
 
+    FOLLOW_UP_PROPOSED = "scheduling.follow-up-proposed"
+    APPOINTMENT_BOOKED = "scheduling.appointment-booked"
+    APPOINTMENT_CANCELLED = "scheduling.appointment-cancelled"
+    SLOTS_CHANGED = "scheduling.slots-changed"
+    HOLD_ENDED = "scheduling.hold-ended"
+    SCHEDULING_ACCESS_RECORDED = "scheduling.access-recorded"
+
 
 ACCESS_RECORDED: Final = {
     "gateway": Event.GATEWAY_ACCESS_RECORDED,
     "imaging": Event.IMAGING_ACCESS_RECORDED,
     "prediction": Event.PREDICTION_ACCESS_RECORDED,
     "results_sharing": Event.RESULTS_ACCESS_RECORDED,
+    "scheduling": Event.SCHEDULING_ACCESS_RECORDED,
 }
 """The event by which each service says who looked at what."""
 
@@ -67,6 +75,11 @@ TO_GATEWAY: Final = frozenset(
         Event.REPORT_AMENDED,
         Event.REPORT_DELIVERED,
         Event.RESULTS_ACCESS_RECORDED,
+        Event.FOLLOW_UP_PROPOSED,
+        Event.APPOINTMENT_BOOKED,
+        Event.APPOINTMENT_CANCELLED,
+        Event.SLOTS_CHANGED,
+        Event.SCHEDULING_ACCESS_RECORDED,
     }
 )
 
@@ -75,12 +88,23 @@ TO_IMAGING: Final = frozenset(
 )
 
 TO_PREDICTION: Final = frozenset({Event.ORDER_PLACED, Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED})
+TO_SCHEDULING: Final = frozenset(
+    {
+        Event.ORDER_PLACED,
+        Event.STUDY_AVAILABLE,
+        Event.RESOURCE_CHANGED,
+        Event.REPORT_SIGNED,
+        Event.REPORT_AMENDED,
+        Event.HOLD_ENDED,
+    }
+)
 
 SUBSCRIPTIONS: Final[dict[str, frozenset[Event]]] = {
     "gateway": TO_GATEWAY,
     "imaging": TO_IMAGING,
     "prediction": TO_PREDICTION,
     "results_sharing": frozenset(Event),
+    "scheduling": TO_SCHEDULING,
 }
 """Which service hears which event; results_sharing hears all, for the timeline and the audit."""
 

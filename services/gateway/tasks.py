@@ -16,7 +16,18 @@ worker = Worker("gateway")
 app = worker.app
 
 HUB_MADE: Final = frozenset(
-    {"DiagnosticReport", "Observation", "RiskAssessment", "Flag", "Device", "Provenance", "AuditEvent"}
+    {
+        "Appointment",
+        "AuditEvent",
+        "Device",
+        "DiagnosticReport",
+        "Flag",
+        "Observation",
+        "Provenance",
+        "RiskAssessment",
+        "Schedule",
+        "Slot",
+    }
 )
 """What is kept of a message; the hospital's own resources came by its own door, and are not overwritten by copies."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "contracts"
 CAPABILITY = "fhir/CapabilityStatement-gateway.json"
-SERVICES = ("gateway", "imaging", "results_sharing")
+SERVICES = ("gateway", "imaging", "results_sharing", "scheduling")
 NOT_PROMISED = ("/healthz", "/readyz", "/metrics")
 
 # Enough for an application to be made; nothing is reached and no key is read.

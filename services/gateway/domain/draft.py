@@ -88,7 +88,7 @@ def patient_of(resource: dict[str, Any]) -> str | None:
     for element in TYPES[resource["resourceType"]].patient:
         listed = resource.get(element) or []
         for one in listed if isinstance(listed, list) else [listed]:
-            kind, _, number = (one.get("what") or one).get("reference", "").partition("/")
+            kind, _, number = (one.get("what") or one.get("actor") or one).get("reference", "").partition("/")
             if kind == "Patient":
                 return str(number)
     return None

@@ -79,6 +79,9 @@ TYPES: Final[dict[str, ResourceType]] = {
         ResourceType("Device", False, status=_STATUS),
         ResourceType("Provenance", False, ("recorded", "recorded")),
         ResourceType("AuditEvent", False, ("date", "recorded"), patient=("entity",)),
+        ResourceType("Schedule", False),
+        ResourceType("Slot", False, ("start", "start"), _STATUS),
+        ResourceType("Appointment", False, ("date", "start"), _STATUS, ("participant",)),
     )
 }
 

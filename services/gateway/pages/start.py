@@ -18,4 +18,6 @@ def start(request: Request) -> Response:
         return RedirectResponse("/sign-in/renew?next=%2F", status_code=303)
     if who is not None and who.role is Role.RADIOLOGIST:
         return RedirectResponse("/worklist", status_code=303)
+    if who is not None and who.role is Role.SECRETARY:
+        return RedirectResponse("/appointments/day", status_code=303)
     return web.render("gateway/start.html", request)

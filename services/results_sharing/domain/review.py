@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
@@ -137,6 +138,14 @@ def with_decision(case: Case, review: Review, decision: Decision, reason: str | 
         decided_at=now,
         answer_at=answer.at,
     )
+
+
+def accepted_finding(case: Case, review: Review | None) -> dict[str, Any] | None:
+    """The code of the finding that a model flagged and this reader accepted; None for any other decision."""
+    answer = case.answer
+    if review is None or review.decision is not Decision.ACCEPT or answer is None or not answer.flagged:
+        return None
+    return answer.observation.get("code") if answer.at == review.answer_at else None
 
 
 def with_draft(case: Case, review: Review, text: str) -> Review:

@@ -13,12 +13,17 @@ from shared.fhir.codes import BASE, LOINC, REPORT_SYSTEM, study_identifier
 
 PRACTITIONER_SYSTEM = f"{BASE}/NamingSystem/practitioner"
 SHA256 = f"{BASE}/StructureDefinition/sha256"
+ACCEPTED_FINDING = f"{BASE}/StructureDefinition/accepted-finding"
 
 Resource = dict[str, Any]
 
 
-def to_report(case: Case, patient: Patient | None, version: Version) -> Resource:
-    """The DiagnosticReport of a version, as signed and as delivered."""
+def to_report(case: Case, patient: Patient | None, version: Version, accepted: Resource | None = None) -> Resource:
+    """The DiagnosticReport of a version, as signed and as delivered.
+
+    Args:
+        accepted: code of a model's finding that the signer accepted.
+    """
     who = version.signer
     report: Resource = {
         "resourceType": "DiagnosticReport",
@@ -36,6 +41,8 @@ def to_report(case: Case, patient: Patient | None, version: Version) -> Resource
         ],
         "conclusion": version.text,
     }
+    if accepted:
+        report["extension"] = [{"url": ACCEPTED_FINDING, "valueCodeableConcept": accepted}]
     if patient and patient.identifiers:
         report["subject"] = {"type": "Patient", "identifier": _plain(patient.identifiers[0])}
     if case.order and case.order.identifiers:

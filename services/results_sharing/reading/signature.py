@@ -1,6 +1,7 @@
 """A named human's word: the signature, the addendum, the withdrawal, and the end of a hold."""
 
 from dataclasses import replace
+from typing import Any
 
 from prometheus_client import Counter, Histogram
 
@@ -8,6 +9,7 @@ from services.results_sharing import store
 from services.results_sharing.domain import hold, report
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.report import Signer, Version
+from services.results_sharing.domain.review import accepted_finding
 from services.results_sharing.domain.state import state
 from services.results_sharing.fhir import messages
 from services.results_sharing.fhir.report import to_provenance, to_report
@@ -43,7 +45,7 @@ def sign(who: Principal, case_id: str, text: str) -> Version:
         mine = store.review_of(session, case_id, who.subject)
         version = report.signed(case, mine, text, signer, now())
         seconds = (version.signed_at - mine.opened_at).total_seconds() if mine else None
-        kept = _keep(session, who, case, version, seconds)
+        kept = _keep(session, who, case, version, seconds, accepted_finding(case, mine))
     if mine and seconds is not None:
         TO_SIGN.labels(case.lane).observe(seconds)
     if mine and mine.decision and case.answer:
@@ -100,10 +102,17 @@ def resolve_hold(who: Principal, case_id: str, action: hold.Action, reason: str)
     log.info("hold_resolved", case=case_id, action=action)
 
 
-def _keep(session: Session, who: Principal, case: Case, version: Version, seconds: float | None) -> Version:
+def _keep(
+    session: Session,
+    who: Principal,
+    case: Case,
+    version: Version,
+    seconds: float | None,
+    accepted: dict[str, Any] | None = None,
+) -> Version:
     """Store a version, say it, record it; all or nothing."""
     patient = store.patients_of(session, [case]).get(case.patient_id or "")
-    resource = to_report(case, patient, version)
+    resource = to_report(case, patient, version, accepted)
     canonical = report.canonical_json(resource)
     kept = replace(version, canonical=canonical, sha256=report.digest(canonical))
     provenance = to_provenance(case, kept)

@@ -46,6 +46,22 @@ def record_end(message: Message) -> None:
     record(message)
 
 
+@worker.on(Event.FOLLOW_UP_PROPOSED)
+@worker.on(Event.APPOINTMENT_BOOKED)
+@worker.on(Event.APPOINTMENT_CANCELLED)
+@worker.on(Event.SLOTS_CHANGED)
+@worker.on(Event.HOLD_ENDED)
+def record_appointment(message: Message) -> None:
+    """For the timeline."""
+    record(message)
+
+
+@worker.on(Event.SCHEDULING_ACCESS_RECORDED)
+def audit_scheduling(message: Message, *, sign: Callable[[str], str] = _sign) -> None:
+    """Keep what scheduling says of who looked."""
+    _audit(message, sign)
+
+
 @worker.on(Event.GATEWAY_ACCESS_RECORDED)
 def audit_gateway(message: Message, *, sign: Callable[[str], str] = _sign) -> None:
     """Keep what the gateway says of who looked."""

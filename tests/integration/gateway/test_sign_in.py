@@ -162,7 +162,13 @@ def test_a_forged_token_is_not_renewed(client: TestClient) -> None:
     assert client.get("/sign-in/renew").headers["location"].startswith("/sign-in?next=")
 
 
-@pytest.mark.parametrize("role", ["secretary", "privacy-officer", "administrator"])
+def test_a_secretary_goes_to_the_appointments(client: TestClient) -> None:
+    _add("bob", "secretary")
+    enter(client, "bob")
+    assert client.get("/").headers["location"] == "/appointments/day"
+
+
+@pytest.mark.parametrize("role", ["privacy-officer", "administrator"])
 def test_every_role_is_told_where_its_work_is(client: TestClient, role: str) -> None:
     _add("bob", role)
     enter(client, "bob")

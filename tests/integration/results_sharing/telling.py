@@ -26,6 +26,8 @@ HANDLERS = {
     Event.REPORT_DELIVERED: timeline.record_delivery,
     Event.DELIVERY_FAILED: timeline.record_failure,
     Event.CASE_CLOSED: timeline.record_end,
+    Event.FOLLOW_UP_PROPOSED: timeline.record_appointment,
+    Event.SCHEDULING_ACCESS_RECORDED: timeline.audit_scheduling,
 }
 
 

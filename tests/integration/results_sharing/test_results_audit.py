@@ -19,6 +19,7 @@ HANDLERS = {
     Event.GATEWAY_ACCESS_RECORDED: timeline.audit_gateway,
     Event.IMAGING_ACCESS_RECORDED: timeline.audit_imaging,
     Event.RESULTS_ACCESS_RECORDED: timeline.audit_own,
+    Event.SCHEDULING_ACCESS_RECORDED: timeline.audit_scheduling,
 }
 
 
@@ -108,4 +109,4 @@ def test_the_kinds_of_events_all_enter_the_chain(story: Story, sql: Any) -> None
         made = audit_event(service=service, who=None, kind="refusal", action="E", entities=[], outcome="4")
         message = Message.build(event, Lane.ROUTINE, "c", [made])
         HANDLERS[event](message)
-    assert len(sql("SELECT 1 FROM audit")) == 3
+    assert len(sql("SELECT 1 FROM audit")) == len(audit.ACCESS_RECORDED)

@@ -18,8 +18,9 @@ from services.results_sharing.domain.review import Decision, Impression
 from services.results_sharing.domain.state import State, state
 from services.results_sharing.store import transaction
 from shared.errors import Conflict, Forbidden, InvalidResource, NotFound
-from shared.events import Event
+from shared.events import Event, Lane
 from shared.fhir.codes import REPORT_SYSTEM
+from shared.fhir.message import Message
 from shared.security import Role
 
 ROSA, SAM = reader("rosa"), reader("sam")
@@ -292,3 +293,24 @@ def test_a_draft_is_the_readers_own_and_stays(case_id: str) -> None:
 
 def test_the_report_identifier_is_the_case(case_id: str) -> None:
     assert json.loads(signed(case_id).canonical)["identifier"] == [{"system": REPORT_SYSTEM, "value": case_id}]
+
+
+@pytest.mark.parametrize(("decision", "told"), [(Decision.ACCEPT, True), (Decision.CORRECT, False), (None, False)])
+def test_a_signed_report_names_the_finding_that_its_signer_accepted(
+    decision: Decision | None, told: Any, case_id: str, sql: Any
+) -> None:
+    reading.give_impression(ROSA, case_id, Impression.ABNORMAL)
+    if decision:
+        reading.decide(ROSA, case_id, decision)
+    reading.sign(ROSA, case_id, "Consolidation.")
+    (report,) = said(sql, Event.REPORT_SIGNED)[0].resources("DiagnosticReport")
+    accepted = [one["valueCodeableConcept"]["coding"][0]["code"] for one in report.get("extension", [])]
+    assert accepted == (["233604007"] if told else [])
+
+
+def test_a_follow_up_stands_in_the_timeline_of_its_case(story: Story, case_id: str) -> None:
+    study = story.study_completed().resource("ImagingStudy")
+    appointment = {"resourceType": "Appointment", "status": "proposed", "participant": [{"status": "needs-action"}]}
+    hear(Message.build(Event.FOLLOW_UP_PROPOSED, Lane.STAT, "c", [appointment], [study]))
+    with transaction() as session:
+        assert "scheduling.follow-up-proposed" in {one.event for one in store.timeline_of(session, case_id)}

@@ -1,0 +1,1 @@
+"""Appointments: schedules and their slots, holds and bookings, and the follow-up proposed for an accepted finding."""
