@@ -1,4 +1,4 @@
-"""The hospital's sending side: its EHR announces a study, its PACS sends the files, each until the hub has it.
+"""The hospital's sending side: its EHR announces, its PACS sends files, its laboratory results, until the hub has them.
 
 Sources: http://hl7.org/fhir/R4/messageheader-operation-process-message.html, DICOM PS3.18 10.5 (STOW-RS).
 """
@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 import httpx
 import orjson
 
-from services.simulator import fhir, instances
+from services.simulator import fhir, instances, laboratory
 from services.simulator.domain import Examination
 from shared.errors import HubError, InvalidResource, Unavailable
 
@@ -84,7 +84,22 @@ class Hospital:
         kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
         self._send("/dicomweb/studies", body, {"Content-Type": kind, "Accept": "application/dicom+json"})
 
-    def search(self, type_: str, **criteria: str) -> list[dict[str, object]]:
+    def send_results(self, examination: Examination) -> None:
+        """Send what was measured of a patient whom the hub knows; sending it again changes nothing.
+
+        Raises:
+            InvalidResource: the hub refuses a result.
+            Unavailable: the hub did not take it in time.
+        """
+        for result in laboratory.results(examination):
+            known = result["identifier"][0]
+            headers = {
+                "Content-Type": "application/fhir+json",
+                "If-None-Exist": f"identifier={known['system']}|{known['value']}",
+            }
+            self._send("/fhir/Observation", orjson.dumps(result), headers)
+
+    def search(self, type_: str, **criteria: str) -> list[dict[str, Any]]:
         """The matches of a FHIR search at the hub."""
         answer = self._http.get(f"/fhir/{type_}", params=criteria)
         if answer.status_code != httpx.codes.OK:

@@ -11,9 +11,22 @@ from rich.table import Table
 
 from services.simulator.demo.steps import Progress, Step
 
-SHORT = {Step.ANNOUNCED: "told", Step.STORED: "files", Step.READY: "ready", Step.DELIVERED: "at EHR"}
+SHORT = {
+    Step.ANNOUNCED: "told",
+    Step.STORED: "files",
+    Step.COMPLETE: "whole",
+    Step.ANALYSED: "AI",
+    Step.READY: "ready",
+    Step.RISK: "risk",
+    Step.DELIVERED: "EHR",
+    Step.PROPOSED: "plan",
+    Step.BOOKED: "booked",
+}
 HEADINGS = tuple(SHORT.get(step, str(step)) for step in Step)
 """Short enough for a terminal of 80 columns."""
+
+_NO_TENTHS = 100
+"""Seconds from which tenths are no news."""
 
 MARK = "SYNTHETIC-"
 URGENCY = {"stat": "bold red", "urgent": "yellow", "asap": "yellow", "routine": "default"}
@@ -60,7 +73,7 @@ class Display:
 
     def _table(self) -> Table:
         title = "SYNTHETIC patients; seconds since the hub first heard of each"
-        table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         for column in table.columns:
             column.no_wrap = True
         for case in self._cases:
@@ -78,7 +91,11 @@ def name(case: Progress) -> str:
 def _cell(case: Progress, step: Step) -> str:
     seconds = case.seconds(step)
     if seconds is None:
-        return f"[red]{case.held}[/red]" if step is Step.COMPLETE and case.held else "[dim]…[/dim]"
+        return f"[red]{case.held}[/red]" if step is Step.COMPLETE and case.held else _absent(case, step)
     if step is Step.ANALYSED and case.refused:
-        return f"[magenta]{case.refused}[/magenta] {seconds:.1f}"
-    return f"[green]{seconds:.1f}[/green]"
+        return f"[magenta]{case.refused}[/magenta]"
+    return f"[green]{seconds:.{0 if seconds >= _NO_TENTHS else 1}f}[/green]"
+
+
+def _absent(case: Progress, step: Step) -> str:
+    return "[dim]…[/dim]" if case.expects(step) else "[dim]-[/dim]"

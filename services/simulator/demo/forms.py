@@ -22,11 +22,13 @@ class Form:
     Attributes:
         fields: what it would send as it stands: hidden inputs, filled fields, chosen options.
         names: every field it has, chosen or not.
+        text: what a person reads in it.
     """
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    text: str = ""
 
 
 class _Forms(HTMLParser):
@@ -34,6 +36,7 @@ class _Forms(HTMLParser):
         super().__init__()
         self.found: list[Form] = []
         self._open = False
+        self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -42,6 +45,12 @@ class _Forms(HTMLParser):
             self._open = True
         elif self._open and "name" in given and tag in {"input", "textarea", "button", "select"}:
             self._add(self.found[-1], tag, given)
+        elif self._open and tag == "option" and (self._select not in self.found[-1].fields or "selected" in given):
+            self.found[-1].fields[self._select] = given.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.found[-1].text += data
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -51,7 +60,9 @@ class _Forms(HTMLParser):
         form.names.add(given["name"])
         kind = given.get("type", "text")
         chosen = "checked" in given if kind in {"radio", "checkbox"} else kind not in _UNSENT and tag != "button"
-        if tag != "select" and chosen:
+        if tag == "select":
+            self._select = given["name"]
+        elif chosen:
             form.fields[given["name"]] = given.get("value", "")
 
 

@@ -1,23 +1,30 @@
-"""Who takes part in the demo: a radiologist for the person at the browser, a synthetic one, and the hospital's system.
+"""Who takes part in the demo: two accounts for the person at the browser, two synthetic people, two systems.
 
 Their secrets are made by the hub and kept beside its data, readable by the owner alone.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from services.simulator.demo.operator import hub
 from shared.errors import Unavailable
 
 FILE: Final = "demo.json"
 SCOPES: Final = "system/*.cruds"
-_SECONDS: Final = 60
+WARD_SCOPES: Final = "system/*.rs hub/preliminary.r"
+"""Of a system at the bedside: it only reads, and sees what nobody has signed."""
+
+_ACCOUNTS: Final = {
+    "radiologist": ("demo", "radiologist", "Dr Robin Demo"),
+    "synthetic": ("synthetic-reader", "radiologist", "SYNTHETIC Reader (program)"),
+    "secretary": ("secretary", "secretary", "Sam Demo"),
+    "synthetic_secretary": ("synthetic-secretary", "secretary", "SYNTHETIC Secretary (program)"),
+}
+_TOKENS: Final = {"token": ("st-luke", SCOPES), "ward": ("st-luke-ward", WARD_SCOPES)}
 
 
 @dataclass(frozen=True)
@@ -30,49 +37,56 @@ class SignIn:
 
 @dataclass(frozen=True)
 class People:
-    """Everybody of the demo."""
+    """Everybody of the demo.
+
+    Attributes:
+        token: of the hospital's sending systems.
+        ward: token of the one that reads.
+    """
 
     radiologist: SignIn
     synthetic: SignIn
+    secretary: SignIn
+    synthetic_secretary: SignIn
     token: str
+    ward: str
 
 
 def people(state: Path, environment: Mapping[str, str]) -> People:
-    """Those of an earlier demo on the same data, else new ones.
+    """Those of an earlier demo on the same data, and new ones where it had none.
 
     Raises:
         Unavailable: the hub's own commands did not make them.
     """
     file = state / FILE
-    if file.exists():
-        kept = json.loads(file.read_text())
-        return People(SignIn(**kept["radiologist"]), SignIn(**kept["synthetic"]), kept["token"])
-    made = People(
-        radiologist=_account("demo", "Dr Robin Demo", environment),
-        synthetic=_account("synthetic-reader", "SYNTHETIC Reader (program)", environment),
-        token=_told("token", ["clients", "add", "st-luke", "--scope", SCOPES], environment),
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    accounts = {
+        part: SignIn(**kept[part]) if part in kept else _account(*who, environment) for part, who in _ACCOUNTS.items()
+    }
+    tokens = {
+        part: kept.get(part) or _told("token", ["clients", "add", name, "--scope", scope], environment)
+        for part, (name, scope) in _TOKENS.items()
+    }
+    everybody = People(
+        accounts["radiologist"],
+        accounts["synthetic"],
+        accounts["secretary"],
+        accounts["synthetic_secretary"],
+        tokens["token"],
+        tokens["ward"],
     )
     file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(made)))
-    return made
+    file.write_text(json.dumps(asdict(everybody)))
+    return everybody
 
 
-def _account(name: str, display: str, environment: Mapping[str, str]) -> SignIn:
-    arguments = ["users", "add", name, "--role", "radiologist", "--name", display]
-    return SignIn(name, _told("password", arguments, environment))
+def _account(name: str, role: str, display: str, environment: Mapping[str, str]) -> SignIn:
+    return SignIn(name, _told("password", ["users", "add", name, "--role", role, "--name", display], environment))
 
 
 def _told(secret: str, arguments: list[str], environment: Mapping[str, str]) -> str:
     """The secret that a command of the hub prints."""
-    done = subprocess.run(  # noqa: S603 (the hub's own command)
-        [sys.executable, "-m", "shared.cli", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SECONDS,
-    )
-    found = re.search(rf"^{secret}: (\S+)$", done.stdout, re.MULTILINE | re.IGNORECASE)
-    if done.returncode or found is None:
-        raise Unavailable(f"`hub {' '.join(arguments[:2])}` did not make a {secret}", fix=done.stderr.strip())
+    found = re.search(rf"^{secret}: (\S+)$", hub(arguments, environment), re.MULTILINE | re.IGNORECASE)
+    if found is None:
+        raise Unavailable(f"`hub {' '.join(arguments[:2])}` did not make a {secret}")
     return found[1]

@@ -20,6 +20,7 @@ def judge(hub: Hub, cases: Sequence[Progress], console: Console) -> int:
     Display(console, cases).close_with_table()
     problems = [f"{name(case)}: {step} did not come" for case in cases for step in case.missing(Step)]
     problems += _at_the_hospital(hub, cases)
+    problems += [] if any(Step.BOOKED in case.at for case in cases) else ["no follow-up was booked"]
     counted = _reconciliation(hub)
     console.print(f"Reconciliation: {json.dumps(counted)}", highlight=False, soft_wrap=True)
     if counted.get("unexplained") != 0:

@@ -11,6 +11,9 @@ REPORTS: Final = {
     "pneumonia": "SYNTHETIC. Chest AP. Patchy opacity, in keeping with pneumonia. No effusion.",
     "adult": "SYNTHETIC. Chest PA of an adult, read without any model. Nodular opacities; compare with earlier films.",
 }
+FLAGGED: Final = ": flagged<"
+"""How the page ends the headline of a finding that the model flagged."""
+
 IMPRESSIONS: Final = {"normal": "normal", "pneumonia": "abnormal", "adult": "cannot tell"}
 
 
@@ -37,6 +40,7 @@ class Reader:
         path = f"/cases/{case.case_id}"
         picture = case.examination.picture
         page = self._browser.submit(path, "/impression", impression=IMPRESSIONS[picture])
+        case.flagged = FLAGGED in page
         if any(form.action.endswith("/decision") for form in forms_of(page)):
             self._browser.submit(path, "/decision", decision=decision)
         else:

@@ -18,8 +18,11 @@ class Step(StrEnum):
     COMPLETE = "complete"
     ANALYSED = "analysed"
     READY = "ready to review"
+    RISK = "risk estimated"
     SIGNED = "signed"
     DELIVERED = "delivered"
+    PROPOSED = "follow-up proposed"
+    BOOKED = "follow-up booked"
 
 
 BY_EVENT: Final = {
@@ -30,7 +33,13 @@ BY_EVENT: Final = {
     Event.ANALYSIS_REFUSED: Step.ANALYSED,
     Event.REPORT_SIGNED: Step.SIGNED,
     Event.REPORT_DELIVERED: Step.DELIVERED,
+    Event.FOLLOW_UP_PROPOSED: Step.PROPOSED,
+    Event.APPOINTMENT_BOOKED: Step.BOOKED,
 }
+
+FOLLOW_UP: Final = frozenset({Step.PROPOSED, Step.BOOKED})
+OF_SOME: Final = FOLLOW_UP | {Step.RISK}
+"""Steps that only some cases take."""
 
 
 @dataclass
@@ -41,12 +50,16 @@ class Progress:
         case_id: the hub's, once it has opened the case.
         refused: why it was not analysed; None while that is not so.
         held: why it waits for a human instead of going on.
+        flagged: whether the page that was read says that the model flagged a finding.
+        awaits: those of `OF_SOME` that this case has to take.
     """
 
     examination: Examination
     case_id: str | None = None
     refused: str | None = None
     held: str | None = None
+    flagged: bool = False
+    awaits: set[Step] = field(default_factory=set)
     at: dict[Step, datetime] = field(default_factory=dict)
 
     def learn(self, timeline: dict[str, Any]) -> list[Step]:
@@ -82,5 +95,9 @@ class Progress:
         return str(step)
 
     def missing(self, steps: Iterable[Step]) -> list[Step]:
-        """Those that have not come."""
-        return [step for step in steps if step not in self.at]
+        """Those that have not come, and have to."""
+        return [step for step in steps if step not in self.at and self.expects(step)]
+
+    def expects(self, step: Step) -> bool:
+        """Whether the case has to take a step."""
+        return step not in OF_SOME or step in self.awaits

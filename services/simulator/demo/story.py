@@ -1,6 +1,5 @@
 """The demo as it is told: start the hub, let the hospital send, show each step, and stay, or sign and end."""
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from services.simulator.demo import proof
-from services.simulator.demo.display import Display, name
-from services.simulator.demo.forms import Browser
+from services.simulator.demo.display import Display
+from services.simulator.demo.once import confirm_all, sign_all
+from services.simulator.demo.operator import open_a_schedule
 from services.simulator.demo.people import People, people
-from services.simulator.demo.reader import Reader
+from services.simulator.demo.secretary import PAGE
 from services.simulator.demo.steps import Progress, Step
 from services.simulator.demo.watch import Moved, follow, send_all
 from services.simulator.domain import MIX, examinations
@@ -25,6 +25,7 @@ from shared.embedded import Hub, run_hub
 from shared.errors import HubError
 
 BEFORE_A_HUMAN = (Step.ANNOUNCED, Step.STORED, Step.COMPLETE, Step.ANALYSED, Step.READY)
+WITHOUT_A_SECRETARY = tuple(step for step in Step if step is not Step.BOOKED)
 
 
 def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
@@ -42,9 +43,13 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
         run_hub(state, tell=lambda sentence: console.print(sentence, style="dim", highlight=False)) as hub,
         running.remembered(hub),
         Hospital(hub.public_url, (who := people(hub.state, hub.environment)).token) as hospital,
+        Hospital(hub.public_url, who.ward) as ward,
     ):
+        open_a_schedule(hub.environment)
         number = int(datetime.now(UTC).timestamp()) if seed is None else seed
         cases = [Progress(examination) for examination in examinations(number, len(MIX), datetime.now(UTC))]
+        for case in cases:
+            case.awaits |= {Step.RISK} if case.examination.picture == "adult" else set()
         _introduce(console, hub, who)
         with Display(console, cases) as display, ThreadPoolExecutor(max_workers=1) as sending:
             sent = sending.submit(send_all, hospital, [case.examination for case in cases])
@@ -52,25 +57,29 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
             arrived = follow(hospital, cases, BEFORE_A_HUMAN, _teller(display, started), check=check)
             if once and arrived:
                 try:
-                    _sign_all(hub, who, cases, display)
+                    sign_all(hub.public_url, who, cases, display.say)
+                    follow(hospital, cases, WITHOUT_A_SECRETARY, display.show, ward=ward)
+                    confirm_all(hub.public_url, who, cases, display.say)
                 except HubError as error:
-                    display.say(f"The synthetic reader cannot go on: {error.message}")
+                    display.say(f"The synthetic people cannot go on: {error.message}")
                 else:
                     follow(hospital, cases, Step, display.show)
             elif not once:
-                _stay(hospital, cases, display)
+                _stay(hospital, ward, cases, display)
         if not once:
             return 0
         return proof.judge(hub, cases, console)
 
 
 def _introduce(console: Console, hub: Hub, who: People) -> None:
+    for page, whose in (("/worklist", who.radiologist), (PAGE, who.secretary)):
+        console.print()
+        console.print(f"  Open      [bold]{hub.public_url}{page}[/bold]", highlight=False)
+        console.print(f"  Sign in   [bold]{whose.name}[/bold]", highlight=False)
+        console.print(f"  Password  [bold]{whose.password}[/bold]", highlight=False, markup=True)
     console.print()
-    console.print(f"  Open      [bold]{hub.public_url}/worklist[/bold]", highlight=False)
-    console.print(f"  Sign in   [bold]{who.radiologist.name}[/bold]", highlight=False)
-    console.print(f"  Password  [bold]{who.radiologist.password}[/bold]", highlight=False, markup=True)
-    console.print()
-    console.print("A simulated hospital sends six synthetic studies. Read one, sign it, and watch it go back.")
+    console.print("A simulated hospital sends six synthetic studies and some laboratory values. Read one, accept what")
+    console.print("the model found, sign, and watch it go back; then confirm the follow-up as the secretary.")
 
 
 def _teller(display: Display, started: float) -> Moved:
@@ -94,20 +103,15 @@ def _raiser(sent: Future[None]) -> Callable[[], None]:
     return check
 
 
-def _sign_all(hub: Hub, who: People, cases: list[Progress], display: Display) -> None:
-    """The synthetic radiologist signs every case, and accepts, corrects and rejects in turn."""
-    decisions = itertools.cycle(("accept", "correct", "reject"))
-    with Browser(hub.public_url) as browser:
-        reader = Reader(browser, who.synthetic)
-        for case in cases:
-            decided = reader.sign(case, "none" if case.refused else next(decisions))
-            display.say(f"{name(case)}: signed by the synthetic reader; the model's answer: {decided}")
-
-
-def _stay(hospital: Hospital, cases: list[Progress], display: Display) -> None:
+def _stay(hospital: Hospital, ward: Hospital, cases: list[Progress], display: Display) -> None:
     """Show what the person at the browser does, until Ctrl-C."""
     display.say("Everything stays served until you press Ctrl-C.")
+
+    def moved(case: Progress, steps: Sequence[Step]) -> None:
+        case.awaits |= {Step.BOOKED} if Step.PROPOSED in steps else set()
+        display.show(case, steps)
+
     with suppress(KeyboardInterrupt):
-        follow(hospital, cases, Step, display.show, patience=timedelta(days=30))
+        follow(hospital, cases, Step, moved, patience=timedelta(days=30), ward=ward)
         display.say("Every report is at the hospital. Ctrl-C ends the hub; the data stays.")
         wait_for_the_end()
