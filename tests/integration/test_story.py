@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable
 from subprocess import CompletedProcess
+from typing import Any
 
 import httpx
 import pytest
 
 from services.simulator.demo.forms import Browser
+from services.simulator.demo.operator import open_a_schedule
 from services.simulator.demo.people import People
 from services.simulator.demo.reader import Reader
-from services.simulator.demo.steps import Progress, Step
+from services.simulator.demo.secretary import Secretary
+from services.simulator.demo.steps import FOLLOW_UP, Progress, Step
 from services.simulator.demo.story import BEFORE_A_HUMAN
 from services.simulator.demo.watch import follow, send
 from services.simulator.domain import MRN_SYSTEM, Examination
@@ -76,7 +79,7 @@ def test_what_a_model_says_stays_preliminary_and_labelled(
         found = next(filter(None, answers), [])  # the gateway hears of it at its own pace
     assert hospital.search("Observation", subject=subject) == []
     assert [one["status"] for one in found] == ["preliminary"]
-    labels = found[0]["meta"]["security"]  # type: ignore[index]  # JSON
+    labels = found[0]["meta"]["security"]
     assert codes.AI_ASSERTED["code"] in {label["code"] for label in labels}
 
 
@@ -87,6 +90,53 @@ def test_an_adult_is_not_analysed_and_can_be_reported_all_the_same(
     assert case.refused is not None
     assert "adult" in case.refused
     assert len(received(hub, signed(hub, cast, hospital, case))) == 1
+
+
+def test_an_accepted_finding_becomes_a_follow_up_that_a_secretary_confirms(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy
+) -> None:
+    open_a_schedule(hub.environment)
+    case = signed(hub, cast, hospital, arrived(hospital, new_study("pneumonia", "urgent", "announcement")))
+    assert case.flagged
+    case.awaits = {Step.PROPOSED}
+    assert follow(hospital, [case], Step, lambda *_: None), case.at
+    with Browser(hub.public_url) as browser:
+        Secretary(browser, cast.synthetic_secretary).confirm(case)
+    case.awaits |= FOLLOW_UP
+    assert follow(hospital, [case], Step, lambda *_: None), case.at
+    found = awaited(hospital, case, "Appointment", lambda one: one["status"] == "booked")
+    assert found["start"] < found["end"]
+    assert found["slot"]
+
+
+def test_laboratory_values_become_a_risk_and_an_alert_that_nobody_has_signed(
+    cast: People, hub: Hub, hospital: Hospital, new_study: NewStudy
+) -> None:
+    """Whoever may not see what is preliminary finds neither."""
+    case = Progress(new_study("adult", "urgent", "announcement"), awaits={Step.RISK})
+    send(hospital, case.examination)
+    with Hospital(hub.public_url, cast.ward) as ward:
+        assert follow(hospital, [case], [Step.RISK], lambda *_: None, ward=ward)
+        risk = awaited(ward, case, "RiskAssessment", lambda one: bool(one.get("prediction")))
+        flag = awaited(ward, case, "Flag", lambda one: one["status"] == "active")
+    assert risk["status"] == "preliminary"
+    assert 0 < risk["prediction"][0]["probabilityDecimal"] < 1
+    assert "stage 1" in flag["code"]["text"]
+    assert [found_of(hospital, case, type_) for type_ in ("RiskAssessment", "Flag")] == [[], []]
+
+
+def found_of(system: Hospital, case: Progress, type_: str) -> list[dict[str, Any]]:
+    """What a system finds about the patient of a case."""
+    [patient] = system.search("Patient", identifier=f"{MRN_SYSTEM}|{case.examination.mrn}")
+    return system.search(type_, patient=f"Patient/{patient['id']}")
+
+
+def awaited(system: Hospital, case: Progress, type_: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first resource about the patient that is as wanted; the repository hears of it at its own pace."""
+    looks = (one for _ in range(200) for one in found_of(system, case, type_) if wanted(one))
+    found = next(looks, None)
+    assert found is not None, type_
+    return found
 
 
 def test_every_process_shows_metrics(hub: Hub, hospital: Hospital, new_study: NewStudy) -> None:

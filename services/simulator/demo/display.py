@@ -73,7 +73,7 @@ class Display:
 
     def _table(self) -> Table:
         title = "SYNTHETIC patients; seconds since the hub first heard of each"
-        table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table = Table("case", "urgency", *HEADINGS, title=title, box=SIMPLE_HEAD, padding=0, show_edge=False)
         for column in table.columns:
             column.no_wrap = True
         for case in self._cases:

@@ -78,8 +78,9 @@ def _introduce(console: Console, hub: Hub, who: People) -> None:
         console.print(f"  Sign in   [bold]{whose.name}[/bold]", highlight=False)
         console.print(f"  Password  [bold]{whose.password}[/bold]", highlight=False, markup=True)
     console.print()
-    console.print("A simulated hospital sends six synthetic studies and some laboratory values. Read one, accept what")
-    console.print("the model found, sign, and watch it go back; then confirm the follow-up as the secretary.")
+    console.print("A simulated hospital sends six synthetic studies and laboratory values.")
+    console.print("Read one, accept what the model found, sign, and watch the report go back;")
+    console.print("then confirm the follow-up as the secretary.")
 
 
 def _teller(display: Display, started: float) -> Moved:
