@@ -107,9 +107,14 @@ def sees_machines(review: Review | None) -> bool:
     return review is not None and bool(review.impression or review.urgent)
 
 
-def with_risks(review: Review, shown: Sequence[Risk]) -> Review:
-    """What prediction said is seen from now on; of each method the word on the screen."""
-    return replace(review, risks=tuple(risk.shown_as for risk in shown)) if sees_machines(review) else review
+def risks_for(review: Review | None, risks: Sequence[Risk]) -> list[Risk]:
+    """What prediction said, for this reader: alerts at once, figures like all that machines say; docs/adr/0008."""
+    return [risk for risk in risks if risk.alert or sees_machines(review)]
+
+
+def with_risks(review: Review, risks: Sequence[Risk]) -> Review:
+    """What prediction said and this reader may see is seen from now on; of each method the word on the screen."""
+    return replace(review, risks=tuple(risk.shown_as for risk in risks_for(review, risks)))
 
 
 def looked(case: Case, review: Review, now: datetime) -> Review:

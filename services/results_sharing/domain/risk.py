@@ -57,6 +57,11 @@ class Risk:
     active: bool = True
 
     @property
+    def alert(self) -> bool:
+        """It warns of the patient now, from the laboratory's record; no figure, and no reading of an image."""
+        return self.resource.startswith("Flag/")
+
+    @property
     def shown_as(self) -> str:
         """What stands in the provenance of a report whose reader saw it: which word of which method."""
         return f"{self.resource}|{self.at.isoformat(timespec='milliseconds')}"

@@ -10,7 +10,7 @@ from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.report import Version
-from services.results_sharing.domain.review import Review, ai_for, sees_machines
+from services.results_sharing.domain.review import Review, ai_for, risks_for
 from services.results_sharing.domain.risk import Risk
 from services.results_sharing.domain.state import State, active_hold, state
 from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
@@ -31,7 +31,7 @@ class CaseView:
         review: this reader's, None before the first look.
         answer: the model's, None until this reader may see it (or there is none).
         late_answer: a model's answer that came after the signature.
-        risks: what prediction says of the patient; none until this reader may see it.
+        risks: what prediction says of the patient, as far as this reader may see it.
         site: what readers here made of this model's flags so far; None while the answer is hidden.
         hold: code of the hold that stands.
         versions: signed versions, the newest first.
@@ -97,6 +97,7 @@ def case_view(session: Session, case_id: str, reader: str) -> CaseView:
     answer = case.answer if case.signed else ai_for(case, review)
     words, reason = describe(case, review)
     hold = active_hold(case)
+    risks = risks_of(session, case.patient_id)
     site = None
     if answer and answer.model and answer.model_version and answer.flagged is not None:
         site = agreement(session, answer.model, answer.model_version, flagged=answer.flagged)
@@ -113,5 +114,5 @@ def case_view(session: Session, case_id: str, reader: str) -> CaseView:
         hold=hold.code if hold else None,
         versions=reports_of(session, case_id),
         timeline=timeline_of(session, case_id),
-        risks=risks_of(session, case.patient_id) if case.signed or sees_machines(review) else [],
+        risks=risks if case.signed else risks_for(review, risks),
     )

@@ -1,4 +1,4 @@
-"""What prediction says of a patient is kept beside the cases; a reader sees it after the own first impression."""
+"""What prediction says of a patient is kept beside the cases; `domain.review.risks_for` says who sees what of it."""
 
 from services.results_sharing import store
 from services.results_sharing.fhir.risks import risk_from

@@ -1,4 +1,4 @@
-"""What prediction says of a case's patient: hidden like all that machines say, newest wins, named by the signature."""
+"""What prediction says of a case's patient: figures hidden like what machines say, alerts not; the newest stands."""
 
 import json
 from pathlib import Path
@@ -42,13 +42,15 @@ def case_id(story: Story) -> str:
     return only_case().id
 
 
-def test_risks_are_hidden_until_the_reader_has_an_impression(case_id: str) -> None:
-    assert reading.open_case(ROSA, case_id).risks == []
+def test_an_alert_is_shown_at_once_and_a_figure_only_after_the_first_impression(case_id: str) -> None:
+    (first,) = reading.open_case(ROSA, case_id).risks
+    assert first.alert
     reading.give_impression(ROSA, case_id, Impression.NORMAL)
     alert, risk = reading.open_case(ROSA, case_id).risks
     assert (alert.method, alert.active, alert.preliminary) == ("nhs-aki", True, True)
     assert risk.result.startswith("10-year risk of cardiovascular disease 6.3 %")
     assert len(risk.contributions) == 5
+    assert not risk.alert
 
 
 def test_show_now_shows_the_risks_too(case_id: str) -> None:
@@ -81,6 +83,15 @@ def test_the_signature_names_the_risks_that_the_reader_saw_and_only_those(case_i
         ]
         assert "09:00:00" in named[1]["what"]["display"]
         get_fhir_model_class("Bundle").model_validate(message.bundle)
+
+
+def test_the_signature_names_an_alert_that_stood_beside_the_image_before_any_impression(case_id: str, sql: Any) -> None:
+    reading.open_case(ROSA, case_id)
+    reading.give_impression(ROSA, case_id, Impression.NORMAL)
+    reading.sign(ROSA, case_id, "Clear lungs.")
+    (message,) = said(sql, Event.REPORT_SIGNED)
+    kinds = [one["what"]["type"] for one in message.resource("Provenance")["entity"]]
+    assert ("Flag" in kinds, "RiskAssessment" in kinds) == (True, False)
 
 
 def test_a_signature_without_a_look_at_risks_names_none(story: Story, sql: Any) -> None:
