@@ -71,3 +71,8 @@ def test_a_timeline_leaves_out_what_tells_a_reader_nothing() -> None:
 )
 def test_each_way_of_a_report_has_its_own_words_and_colour(way: Delivery, colour: str) -> None:
     assert words.delivery(Case("1", "c", signed=1, delivery=way))[1] == colour
+
+
+def test_a_value_was_taken_at_a_time_or_on_a_day() -> None:
+    assert words.taken("2026-11-24") == "2026-11-24"
+    assert 'datetime="2026-11-24T08:00:00+00:00"' in words.taken("2026-11-24T09:00:00+01:00")

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 from services.results_sharing.domain.risk import Risk
 from services.results_sharing.fhir.risks import risk_from
+from services.results_sharing.pages import words
 from shared.events import Event
 from shared.fhir.message import Message
 from shared.web import environment
@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "contracts" / "events"
 
 
 def page(*risks: Risk) -> str:
-    return environment().get_template("results_sharing/_risks.html").render(view=SimpleNamespace(risks=risks))
+    return environment().get_template("results_sharing/_risks.html").render(risks=risks, words=words)
 
 
 def example(event: Event) -> Risk:
@@ -23,13 +23,21 @@ def example(event: Event) -> Risk:
 
 def test_a_risk_shows_its_result_its_parts_and_its_model() -> None:
     html = page(example(Event.RISK_ESTIMATED))
-    for words in ("6.3 %", "unsigned", "reference person", "current smoker", "+0.752", "+3.1 %", "score2 1.0.0"):
-        assert words in html
+    for told in (
+        "6.3 %",
+        "Preliminary, unsigned",
+        "reference person",
+        "current smoker",
+        "+0.752",
+        "+3.1 %",
+        "score2 1.0.0",
+    ):
+        assert told in html
 
 
 def test_an_alert_says_that_it_is_unsigned_and_a_lowered_one_that_it_is_over() -> None:
     raised, lowered = page(example(Event.FLAG_RAISED)), page(example(Event.FLAG_LOWERED))
-    assert "unsigned alert, for clinicians only" in raised
+    assert "Unsigned alert, for clinicians only" in raised
     assert "does not hold any more" not in raised
     assert "does not hold any more" in lowered
 

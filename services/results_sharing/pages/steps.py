@@ -11,6 +11,12 @@ from services.results_sharing.store import CaseView
 
 Where = Literal["done", "now", "later"]
 
+SOON_S = 4
+"""A page that expects something looks again after these seconds."""
+
+LATER_S = 30
+"""While a case is read, an alert or a figure of the patient may come at any time."""
+
 
 class Step(StrEnum):
     """The work on a case, in its order."""
@@ -42,7 +48,7 @@ class CasePage:
         ai: `hidden` before the first impression, `running`, `refused`, or `answer`.
         refusal: why no model analysed it.
         typed: texts to put back into boxes.
-        waits: something will change by itself soon, so the page looks again.
+        waits: seconds after which the page looks again by itself; 0 for never.
     """
 
     kind: Literal["review", "hold", "signed", "closed"]
@@ -52,7 +58,7 @@ class CasePage:
     typed: Typed
     report: str
     withdrawn: bool
-    waits: bool
+    waits: int
 
     def where(self, step: str) -> Where:
         """Where a step stands."""
@@ -64,6 +70,7 @@ def page_of(view: CaseView, typed: Typed) -> CasePage:
     kind = _kind(view)
     ai = _ai(view)
     way = view.case.delivery
+    coming = kind == "review" and view.case.answer is None
     on_its_way = kind == "signed" and not way.failed and way.acknowledged < view.case.signed
     draft = typed.report if typed.report is not None else (view.review.draft if view.review else "")
     if kind == "signed" and typed.report and not typed.addendum:
@@ -76,7 +83,7 @@ def page_of(view: CaseView, typed: Typed) -> CasePage:
         typed=typed,
         report=draft,
         withdrawn=bool(view.versions) and view.versions[0].status is Status.ENTERED_IN_ERROR,
-        waits=on_its_way or (kind == "review" and view.case.answer is None),
+        waits=SOON_S if on_its_way or coming else LATER_S if kind == "review" else 0,
     )
 
 

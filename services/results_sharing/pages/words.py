@@ -3,10 +3,13 @@
 from datetime import UTC, date, datetime
 from typing import Final
 
+from markupsafe import Markup
+
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.store import Moment
 from shared.events import Event, Lane
+from shared.web import when
 
 PRIORITY: Final = {Lane.STAT: "Stat", Lane.URGENT: "Urgent", Lane.ROUTINE: "Routine"}
 COLOUR: Final = {Lane.STAT: "red", Lane.URGENT: "amber", Lane.ROUTINE: ""}
@@ -69,6 +72,11 @@ def age(patient: Patient | None, today: date | None = None) -> str | None:
 def number(patient: Patient | None) -> str | None:
     """The hospital's number of a patient."""
     return patient.identifiers[0].value if patient and patient.identifiers else None
+
+
+def taken(moment: str) -> str | Markup:
+    """When a value was taken: FHIR's dateTime with its time of day, or the date alone."""
+    return when(datetime.fromisoformat(moment)) if "T" in moment else moment
 
 
 def moments(timeline: list[Moment]) -> list[tuple[datetime, str]]:

@@ -57,6 +57,7 @@ function replace(page, id) {
   const [before, after] = [document.getElementById(id), page.getElementById(id)];
   if (!before || !after || before.contains(document.activeElement)) return;
   localTimes(after);
+  for (const part of after.querySelectorAll("details[id]")) part.open = before.querySelector(`#${part.id}`)?.open ?? part.open;
   if (before.outerHTML !== after.outerHTML) before.replaceWith(document.adoptNode(after));
 }
 
