@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 FORBIDDEN_FILES = {"utils.py", "helpers.py", "common.py", "models.py", "schemas.py", "misc.py"}
 FORBIDDEN_WORDS = re.compile(r"^(get|process|handle|do)_|(?:^|_)(manager|helper)(?:_|$)", re.IGNORECASE)
-STANDARD_NAMES = {"handle_starttag", "handle_endtag", "process_message"}
+STANDARD_NAMES = {"handle_starttag", "handle_endtag", "handle_data", "process_message"}
 """Names that the standard library (reading HTML) and FHIR ($process-message) gave."""
 
 
