@@ -120,11 +120,11 @@ def measure(hub: Hub, size: Size) -> tuple[list[Ratio], reading.Latency]:
             "≥ 70 %",
         ),
         Ratio(
-            "Imaging, studies of one image through one worker",
+            "Imaging, studies of one image through the workers",
             "images/s",
             through,
             bare,
-            "decode, predict, heat map of the same files in a bare loop, one thread",
+            "decode, predict, heat map of the same files in a bare loop, torch on one thread or all, the faster",
             "≥ 85 %",
         ),
     ], latency
