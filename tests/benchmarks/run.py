@@ -17,10 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import accept
+import booking
 import pika
 import psycopg
 import reading
 import relaying
+import risk
 import torch
 from servers import address
 
@@ -41,10 +43,13 @@ class Size:
     relayed: int
     images: int
     seconds: int
+    patients: int
+    looped: int
+    slots: int
 
 
-FULL = Size(messages=1500, relayed=40_000, images=60, seconds=40)
-SMOKE = Size(messages=24, relayed=600, images=4, seconds=2)
+FULL = Size(messages=1500, relayed=40_000, images=60, seconds=40, patients=200_000, looped=500, slots=20)
+SMOKE = Size(messages=24, relayed=600, images=4, seconds=2, patients=2_000, looped=20, slots=2)
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,15 @@ def main() -> None:
             with embedded.run_hub(
                 state, environment=dict(os.environ) | {"HUB_IMAGING_THREADS": "1", "HUB_PORT": str(free_port())}
             ) as hub:
-                ratios, latency = measure(hub, SMOKE if smoke else FULL)
+                size = SMOKE if smoke else FULL
+                memory = memory_of(hub)
+                ratios, latency = measure(hub, size)
+                bookings = booked(hub, size)
                 versions = versions_of(hub)
         finally:
             embedded.reset(state)
-    text = report(ratios, latency, versions)
+    rates = risk.measure(size.patients, size.looped)
+    text = report(ratios, latency, versions) + more(rates, bookings, memory)
     sys.stdout.write(text)
     if not smoke:
         REPORT.write_text(text)
@@ -128,6 +137,34 @@ def measure(hub: Hub, size: Size) -> tuple[list[Ratio], reading.Latency]:
             "≥ 85 %",
         ),
     ], latency
+
+
+def booked(hub: Hub, size: Size) -> booking.Bookings:
+    """Fifty clients who want the same few slots, in one process with the service's code and its database."""
+    with only(hub):
+        os.environ.update(hub.environment)
+        return booking.measure(size.slots, wishes=50)
+
+
+def memory_of(hub: Hub) -> dict[str, float]:
+    """Resident memory of each process with its children, MiB, right after the start."""
+    parents = {int(path.name): _status(path, "PPid") for path in Path("/proc").iterdir() if path.name.isdigit()}
+    made = {}
+    for name in hub.processes:
+        family = {hub.supervisor.pid(name)}
+        while grown := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= grown
+        made[name] = sum(_status(Path(f"/proc/{pid}"), "VmRSS") for pid in family if pid) / 1024
+    return made
+
+
+def _status(process: Path, key: str) -> int:
+    """A number of /proc/<pid>/status; 0 when the process is gone."""
+    try:
+        lines = (process / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{key}:")), 0)
 
 
 @contextmanager
@@ -186,6 +223,32 @@ def report(ratios: Sequence[Ratio], latency: reading.Latency, versions: str) -> 
         "```json",
         json.dumps([asdict(one) for one in ratios] + [latency._asdict()], ensure_ascii=False),
         "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def more(rates: risk.Rates, bookings: booking.Bookings, memory: dict[str, float]) -> str:
+    """What has no limit of its own: risks beside a loop, bookings under conflict, memory."""
+    lines = [
+        "",
+        "| SCORE2, one thread | patients/s | of the vectorised |",
+        "|---|---|---|",
+        f"| vectorised | {rates.vectorised:,.0f} | 1 |",
+        f"| vectorised, with contributions | {rates.explained:,.0f} | 1/{rates.vectorised / rates.explained:,.1f} |",
+        f"| one patient a call | {rates.per_patient:,.0f} | 1/{rates.vectorised / rates.per_patient:,.0f} |",
+        f"| a plain Python loop | {rates.plain:,.0f} | 1/{rates.vectorised / rates.plain:,.0f} |",
+        "",
+        "Aim: a hundred times the per-patient loop.",
+        "",
+        "| bookings, 50 clients on the same slots | |",
+        "|---|---|",
+        f"| decided | {bookings.decided_per_second:,.0f}/s |",
+        f"| median, 95 % | {bookings.p50_s * 1000:,.0f} ms, {bookings.p95_s * 1000:,.0f} ms (aim: 300 ms) |",
+        f"| slots booked twice | {bookings.twice} |",
+        "",
+        "| process, with its children | MiB |",
+        "|---|---|",
+        *(f"| {name} | {size:,.0f} |" for name, size in memory.items()),
     ]
     return "\n".join(lines) + "\n"
 
