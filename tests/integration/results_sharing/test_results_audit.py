@@ -18,6 +18,7 @@ from shared.fhir.message import Message
 HANDLERS = {
     Event.GATEWAY_ACCESS_RECORDED: timeline.audit_gateway,
     Event.IMAGING_ACCESS_RECORDED: timeline.audit_imaging,
+    Event.PREDICTION_ACCESS_RECORDED: timeline.audit_prediction,
     Event.RESULTS_ACCESS_RECORDED: timeline.audit_own,
     Event.SCHEDULING_ACCESS_RECORDED: timeline.audit_scheduling,
 }
