@@ -76,7 +76,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The whole hub: the processes of `deploy/processes.yaml` on servers of their own."""
     state: Path = tmp_path_factory.mktemp("hub")
     try:
-        chosen = dict(os.environ) | {"HUB_PORT": str(free_port())}
+        # Servers that the environment names would be used, and other tests empty theirs: this hub has its own.
+        own = {
+            name: value for name, value in os.environ.items() if not name.startswith("HUB_") or name == "HUB_CACHE_DIR"
+        }
+        chosen = own | {"HUB_PORT": str(free_port())}
         with embedded.run_hub(state, environment=chosen) as running, remembered(running):
             yield running
     finally:
