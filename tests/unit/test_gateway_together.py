@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 from services.gateway.api.gathering import Gathering
 from services.gateway.domain.draft import Draft
 from services.gateway.domain.together import groups, leaders, names_of
+
+
+def in_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: in this one a browser's event loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def patient(mrn: str, family: str = "SYNTHETIC", number: str = "1") -> Draft:
@@ -77,7 +84,7 @@ def test_what_waits_is_done_together_and_each_gets_its_own() -> None:
         go.set()
         return await asyncio.gather(first, *others, return_exceptions=True)
 
-    first, odd, even, gone = asyncio.run(ask())
+    first, odd, even, gone = in_a_loop(ask())
     assert (first, even) == (0, 20)
     assert isinstance(odd, ValueError)
     assert isinstance(gone, asyncio.CancelledError)
@@ -89,4 +96,4 @@ def test_nobody_waits_for_ever_when_the_work_breaks() -> None:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        asyncio.run(Gathering(work).ask(1))
+        in_a_loop(Gathering(work).ask(1))
