@@ -61,10 +61,8 @@ def test_an_event_is_said_by_the_service_it_is_named_after(asyncapi: dict[str, A
 
 
 @pytest.mark.parametrize("service", sorted(SUBSCRIPTIONS))
-def test_the_registered_tasks_of_a_service_are_its_subscriptions(
-    service: str, settings_environment: pytest.MonkeyPatch
-) -> None:
-    settings_environment.setenv("HUB_BROKER_URL", "amqp://nobody.example")
+def test_the_registered_tasks_of_a_service_are_its_subscriptions(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_BROKER_URL", "amqp://nobody.example")
     tasks = importlib.import_module(f"services.{service}.tasks").app.tasks
     heard = {name for name in tasks if not name.startswith("celery.")}
     assert heard == {str(event) for event in SUBSCRIPTIONS[service]}
