@@ -59,8 +59,12 @@ def review(signed_in: Open, case: Progress, **looks: object) -> Page:
 
 
 def sign(page: Page, words: str = REPORT) -> None:
+    button = page.get_by_role("button", name="Sign and send as")
+    expect(
+        button
+    ).to_be_enabled()  # the page after the first impression is there: words typed sooner could miss the box
     page.get_by_label("Report text").fill(words)
-    page.get_by_role("button", name="Sign and send as").click()
+    button.click()
 
 
 def overflow(page: Page) -> int:
