@@ -8,7 +8,7 @@ import time
 from prometheus_client import REGISTRY
 from sqlalchemy.exc import DBAPIError
 
-from shared import broker, db, inbox, outbox
+from shared import broker, db, inbox, outbox, sittings
 from shared.errors import HubError, Unavailable
 from shared.events import SUBSCRIPTIONS
 from shared.process import BEAT_SECONDS, beat, serve_metrics
@@ -87,6 +87,7 @@ def _purge(service: str) -> None:
         with db.transaction(service) as session:
             outbox.purge(session)
             inbox.purge(session)
+            sittings.purge(session)
     except (Unavailable, DBAPIError) as error:
         log.warning("purge_away", error=type(error).__name__)
 

@@ -132,7 +132,7 @@ def imports(module: str) -> set[str]:
             "sqlalchemy",
             re.compile(
                 r"^services\.\w+\.(store|migrations)(\.|$)"
-                r"|^shared\.(db|wake|outbox|inbox|relay|migrate|migrations|audit|dead_letters|worker)(\.|$)"
+                r"|^shared\.(db|wake|outbox|inbox|sittings|relay|migrate|migrations|audit|dead_letters|worker)(\.|$)"
             ),
         ),
         ("torch", re.compile(r"^services\.\w+\.(inference|equations)(\.|$)")),

@@ -4,10 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from services.gateway import store
-from services.gateway.domain.access import SITTING
 from services.gateway.store import Session, Stored
-from shared import audit
+from shared import audit, sittings
 from shared.audit import Action, Entity
 from shared.security import Principal
 
@@ -21,7 +19,7 @@ _BEGUN: Final[dict[tuple[str, str], float]] = {}
 def note_read(session: Session, who: Principal, kind: str, found: Sequence[Stored], request_id: str) -> None:
     """Say whose data the caller is about to see: once for each patient in a sitting, and each type that has none."""
     things = {f"Patient/{one.patient}" if one.patient else kind for one in found} or {kind}
-    began = store.begin_sittings(session, _sitting(who), things, SITTING)
+    began = sittings.begin(session, who, things)
     if began:
         entities = [Entity(reference=thing) for thing in began if "/" in thing]
         _record(session, who, "R", entities, f"read {kind}", request_id)
@@ -29,11 +27,11 @@ def note_read(session: Session, who: Principal, kind: str, found: Sequence[Store
 
 def note_write(session: Session, who: Principal, action: Action, kind: str, request_id: str) -> None:
     """Say that the caller writes: once for each kind in a sitting; what it wrote is in the events."""
-    sitting, thing = _sitting(who), f"{action} {kind}"
+    thing = f"{action} {kind}"
     seen = (who.session, thing)  # of one token
     if _BEGUN.get(seen, 0.0) > time.monotonic():
         return
-    if store.begin_sittings(session, sitting, [thing], SITTING):
+    if sittings.begin(session, who, [thing]):
         _record(session, who, action, [], f"wrote {kind}", request_id)
     else:
         _remember(seen)
@@ -51,8 +49,3 @@ def _record(
 ) -> None:
     event = audit.audit_event(service="gateway", who=who, kind="rest", action=action, entities=entities, detail=detail)
     audit.record(session, event, service="gateway", correlation=request_id)
-
-
-def _sitting(who: Principal) -> str:
-    """A person's sign-in, or a system."""
-    return f"{who.audience} {who.session if who.audience == 'user' else who.subject}"

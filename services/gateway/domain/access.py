@@ -1,7 +1,6 @@
 """Who may read what through the FHIR door; roles at paths are the route table's, this is the finer grain."""
 
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Final
 
 PRELIMINARY_SCOPE: Final = "hub/preliminary.r"
@@ -9,9 +8,6 @@ PRELIMINARY_SCOPE: Final = "hub/preliminary.r"
 
 CLINICAL: Final = frozenset({"radiologist", "clinician"})
 PRIVACY_OFFICER: Final = "privacy-officer"
-
-SITTING: Final = timedelta(minutes=15)
-"""How long one caller's looks at one patient are one access in the audit."""
 
 
 def person_may_read(role: str, kind: str) -> bool:

@@ -25,7 +25,6 @@ from services.gateway.store.answers import Answer, Claim, claim_answer, claim_an
 from services.gateway.store.intake import Saved, take_in, take_in_group
 from services.gateway.store.resources import Stored, find, find_by_identifier, lock
 from services.gateway.store.search import search
-from services.gateway.store.sittings import begin_sittings
 from shared import db
 
 transaction = partial(db.transaction, "gateway")
@@ -41,7 +40,6 @@ __all__ = [
     "add_account",
     "add_client",
     "begin_sign_in",
-    "begin_sittings",
     "claim_answer",
     "claim_answers",
     "count_try",

@@ -91,14 +91,6 @@ ANSWER = Table(
 )
 """What a caller was answered to a message id or an Idempotency-Key."""
 
-SITTING = Table(
-    "sitting",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("thing", Text, primary_key=True),
-    Column("began_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-
 ACCOUNT = Table(
     "account",
     METADATA,

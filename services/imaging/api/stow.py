@@ -22,7 +22,7 @@ from services.imaging.domain.instance import Failure, Instance, Stored
 from services.imaging.domain.study import Issuers
 from services.imaging.files import Spooled
 from services.imaging.settings import Settings, settings
-from shared import audit, outbox
+from shared import audit, outbox, sittings
 from shared.fhir import codes
 from shared.http import principal
 from shared.security import Principal, require_scope
@@ -128,7 +128,7 @@ def _commit(
 
 def _record(session: store.Session, uid: str, who: Principal) -> None:
     """Who brought pixels of a study: once a sitting."""
-    if store.begin_sitting(session, who.session or who.subject, f"store {uid}"):
+    if sittings.begin(session, who, [f"store {uid}"]):
         entity = audit.Entity(identifier=codes.study_identifier(uid))
         event = audit.audit_event(service="imaging", who=who, kind="dicom-store", action="C", entities=[entity])
         audit.record(session, event, service="imaging", correlation=codes.correlation_of(uid))

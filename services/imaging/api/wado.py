@@ -15,7 +15,7 @@ from services.imaging.api.multipart import DICOM, MediaType, compose
 from services.imaging.dicom import header, pixels
 from services.imaging.domain.instance import Instance
 from services.imaging.settings import settings
-from shared import audit
+from shared import audit, sittings
 from shared.errors import HubError, NotFound
 from shared.fhir import codes
 from shared.http import principal
@@ -109,7 +109,7 @@ def _seen(request: Request, study: str, series: str | None = None, instance: str
             found = store.list_instances(session, study, series)
         if not found:
             raise NotFound("There is no such study or series")
-        if store.begin_sitting(session, who.session or who.subject, f"read {study}"):
+        if sittings.begin(session, who, [f"read {study}"]):
             entity = audit.Entity(identifier=codes.study_identifier(study))
             event = audit.audit_event(service="imaging", who=who, kind="dicom-read", action="R", entities=[entity])
             audit.record(session, event, service="imaging", correlation=codes.correlation_of(study))

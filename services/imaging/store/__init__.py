@@ -5,7 +5,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.imaging.store.analyses import Answer, count_studies, save_answer
-from services.imaging.store.instances import add, begin_sitting, find_instance, list_instances, quarantine
+from services.imaging.store.instances import add, find_instance, list_instances, quarantine
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
 
@@ -17,7 +17,6 @@ __all__ = [
     "add",
     "announce",
     "arm",
-    "begin_sitting",
     "count_studies",
     "find",
     "find_instance",

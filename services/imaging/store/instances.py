@@ -1,4 +1,4 @@
-"""Instances, what was refused, and who has looked."""
+"""Instances, and what was refused."""
 
 from dataclasses import fields
 
@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.instance import Failure, Instance, Stored
-from services.imaging.store.tables import INSTANCE, QUARANTINE, SITTING, STUDY
+from services.imaging.store.tables import INSTANCE, QUARANTINE, STUDY
 from shared.errors import NotFound
 
 LISTED = 10_000
@@ -57,9 +57,3 @@ def quarantine(session: Session, digest: str, size: int, reason: Failure) -> Non
     """Remember a file that was not taken in."""
     row = insert(QUARANTINE).values(digest=digest, size=size, reason=str(reason))
     session.execute(row.on_conflict_do_nothing(constraint="quarantine_once"))
-
-
-def begin_sitting(session: Session, sitting: str, thing: str) -> bool:
-    """Whether this is the first time that a sign-in touches a thing."""
-    row = insert(SITTING).values(session=sitting, thing=thing).on_conflict_do_nothing().returning(SITTING.c.thing)
-    return session.execute(row).one_or_none() is not None

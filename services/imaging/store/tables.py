@@ -87,11 +87,3 @@ REVOKED_ORDER = Table(
     Column("key", Text, primary_key=True),
     Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
-
-SITTING = Table(
-    "sitting",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("thing", Text, primary_key=True),
-    Column("began_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)

@@ -13,6 +13,7 @@ from services.results_sharing.domain.worklist import Row, Targets
 from services.results_sharing.reading.sitting import begun_review, entities, now, record, require_radiologist
 from services.results_sharing.settings import settings
 from services.results_sharing.store import transaction
+from shared import sittings
 from shared.security import Principal
 
 REVEALED_EARLY = Counter("hub_ai_shown_early", "Times the model's answer was shown before a first impression")
@@ -40,7 +41,7 @@ def open_worklist(who: Principal) -> Lists:
     """The worklist as this reader may see it; recorded once a sitting."""
     require_radiologist(who)
     with transaction() as session:
-        if store.first_look(session, who.session, "worklist"):
+        if sittings.begin(session, who, ["worklist"]):
             record(session, who, "rest", "R", [], detail="worklist")
         at = now()
         return Lists(
@@ -57,7 +58,7 @@ def open_case(who: Principal, case_id: str) -> store.CaseView:
     require_radiologist(who)
     with transaction() as session:
         case = store.load(session, case_id, lock=True)
-        if store.first_look(session, who.session, case_id):
+        if sittings.begin(session, who, [case_id]):
             record(session, who, "rest", "R", entities(case))
         begun = store.review_of(session, case_id, who.subject)
         looked = review.looked(case, begun or Review(who.subject, now()), now())

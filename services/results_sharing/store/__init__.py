@@ -11,7 +11,6 @@ from services.results_sharing.store.reports import add_report, current_report, r
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
 from services.results_sharing.store.risks import risks_of, take_risk
 from services.results_sharing.store.service_level import ServiceLevel, service_level
-from services.results_sharing.store.sittings import first_look
 from services.results_sharing.store.timeline import Moment, record, timeline_of
 from services.results_sharing.store.views import CaseView, case_view, finished, worklist
 from shared import db
@@ -40,7 +39,6 @@ __all__ = [
     "case_view",
     "current_report",
     "finished",
-    "first_look",
     "has_audit_hash",
     "load",
     "patients_of",

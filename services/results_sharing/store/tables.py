@@ -115,11 +115,3 @@ AUDIT = Table(
     Column("signature", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
-
-SITTINGS = Table(
-    "sitting",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("thing", Text, primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from services.scheduling import store
 from services.scheduling.domain.appointment import Appointment
 from services.scheduling.store import SERVICE, Session
-from shared import audit, telemetry
+from shared import audit, sittings, telemetry
 from shared.audit import Action, Entity
 from shared.security import Principal
 
@@ -19,8 +18,7 @@ def note_act(session: Session, who: Principal, action: Action, appointment: Appo
 def note_look(session: Session, who: Principal, shown: Iterable[Appointment]) -> None:
     """Say whose appointments the caller is about to see: once for each patient in a sitting."""
     things = {f"Patient/{one.patient.id}" for one in shown if one.patient}
-    sitting = f"{who.audience} {who.session if who.audience == 'user' else who.subject}"
-    began = store.begin_sittings(session, sitting, things) if things else []
+    began = sittings.begin(session, who, things)
     if began:
         _record(session, who, "R", [Entity(reference=thing) for thing in began], "read appointments")
 

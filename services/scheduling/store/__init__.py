@@ -23,7 +23,6 @@ from services.scheduling.store.schedules import (
     slots_between,
     slots_by_id,
 )
-from services.scheduling.store.sittings import begin_sittings
 from shared import db
 
 SERVICE: Final = "scheduling"
@@ -64,7 +63,6 @@ __all__ = [
     "Session",
     "add_schedule",
     "appointments",
-    "begin_sittings",
     "free_slots",
     "lock_slots",
     "now",

@@ -1,6 +1,6 @@
 """The tables of scheduling; no two appointments that stand may overlap in one schedule, whatever the code does."""
 
-from sqlalchemy import Column, Date, DateTime, Integer, Interval, MetaData, Table, Text, func
+from sqlalchemy import Column, Date, DateTime, Integer, Interval, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE
 
 METADATA = MetaData()
@@ -61,12 +61,4 @@ APPOINTMENTS = Table(
     Column("case_id", Text),
     Column("study_uid", Text),
     Column("cancel_reason", Text),
-)
-
-SITTINGS = Table(
-    "sitting",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("thing", Text, primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

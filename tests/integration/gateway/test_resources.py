@@ -10,6 +10,7 @@ from hospital_said import FHIR_JSON, MRN, found, identifier, message, order, pat
 
 from services.gateway import store, tasks
 from services.gateway.domain.repository import TYPES
+from shared import sittings
 from shared.events import Event, Lane
 from shared.fhir.codes import AI_ASSERTED, REPORT_SYSTEM
 from shared.fhir.message import Message
@@ -263,7 +264,7 @@ def test_no_audit_no_data(hospital: TestClient, kim: dict[str, Any], monkeypatch
     def broken(*_: Any) -> list[str]:
         raise OSError
 
-    monkeypatch.setattr(store, "begin_sittings", broken)
+    monkeypatch.setattr(sittings, "begin", broken)
     answer = hospital.get(f"/fhir/Patient/{kim['id']}")
     assert answer.status_code == 500
     assert b"SYNTHETIC" not in answer.content

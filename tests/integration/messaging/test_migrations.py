@@ -34,6 +34,20 @@ def test_two_migrations_at_the_same_time_do_the_work_once() -> None:
     assert is_current(SERVICE)
 
 
+def test_a_service_that_had_its_own_sittings_keeps_them(scratch: str) -> None:
+    migrate(SERVICE)
+    with psycopg.connect(scratch, autocommit=True) as connection:
+        connection.execute("DROP INDEX sitting_at")
+        connection.execute("ALTER TABLE sitting RENAME at TO began_at")
+        connection.execute("INSERT INTO sitting (session, thing) VALUES ('user 1', 'Patient/1')")
+        connection.execute("UPDATE alembic_version SET version_num = 'plumbing_0001'")
+
+        migrate(SERVICE)
+
+        (kept,) = connection.execute("SELECT session, thing FROM sitting WHERE at <= now()").fetchall()
+    assert kept == ("user 1", "Patient/1")
+
+
 def test_a_newer_database_is_current_and_an_older_one_is_not(scratch: str) -> None:
     migrate(SERVICE)
 

@@ -1,4 +1,4 @@
-"""The repository, the answers already given, sittings, accounts, sign-ins, tries and clients."""
+"""The repository, the answers already given, accounts, sign-ins, tries and clients."""
 
 from datetime import datetime
 
@@ -80,12 +80,6 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer),
         _instant("modified", nullable=True),
         _instant("given_at"),
-    )
-    op.create_table(
-        "sitting",
-        sa.Column("session", sa.Text, primary_key=True),
-        sa.Column("thing", sa.Text, primary_key=True),
-        _instant("began_at"),
     )
     op.create_table(
         "account",

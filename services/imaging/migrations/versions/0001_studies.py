@@ -1,4 +1,4 @@
-"""Studies, instances, analyses, quarantine, revoked orders and sittings."""
+"""Studies, instances, analyses, quarantine and revoked orders."""
 
 from datetime import datetime
 
@@ -80,9 +80,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", "reason", name="quarantine_once"),
     )
     op.create_table("revoked_order", sa.Column("key", sa.Text, primary_key=True), _now("revoked_at"))
-    op.create_table(
-        "sitting",
-        sa.Column("session", sa.Text, primary_key=True),
-        sa.Column("thing", sa.Text, primary_key=True),
-        _now("began_at"),
-    )

@@ -1,4 +1,4 @@
-"""Cases, patients, timeline, reviews, reports, audit and sittings; reports and audit refuse changes."""
+"""Cases, patients, timeline, reviews, reports and audit; reports and audit refuse changes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,7 +49,6 @@ def upgrade() -> None:
         *(_text(name) for name in ("event", "hash", "signature")),
         _instant("recorded_at", now=True),
     )
-    op.create_table("sitting", _text("session", key=True), _text("thing", key=True), _instant("at", now=True))
     op.execute(FIXED)
     op.execute(_keep("report"))
     op.execute(_keep("audit"))

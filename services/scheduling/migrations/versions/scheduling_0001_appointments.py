@@ -1,4 +1,4 @@
-"""Schedules, slots, appointments, patients and sittings.
+"""Schedules, slots, appointments and patients.
 
 The exclusion constraints need `btree_gist`, which the owner of a database may add (a trusted extension).
 """
@@ -29,12 +29,6 @@ def upgrade() -> None:
     _calendar()
     _patient()
     _appointment()
-    op.create_table(
-        "sitting",
-        sa.Column("session", sa.Text, primary_key=True),
-        sa.Column("thing", sa.Text, primary_key=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
-    )
 
 
 def _calendar() -> None:
