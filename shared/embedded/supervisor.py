@@ -85,10 +85,11 @@ class Supervisor:
         if child is not None:
             children.stop(child)
 
-    def start_again(self, name: str) -> None:
-        """Start a stopped process."""
+    def start_again(self, name: str, command: Sequence[str] | None = None) -> None:
+        """Start a stopped process, with another command from now on if one is given."""
         with self._lock:
             process = self._kept[name]
+            process.command = command or process.command
             process.wanted, process.failures, process.due = True, 0, 0.0
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:

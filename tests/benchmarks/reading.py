@@ -92,7 +92,7 @@ def latency(hub: Hub, hospital: Hospital, studies: Sequence[Examination]) -> tup
         hospital.send_files(study)
         accepted[study.study_uid] = datetime.now(UTC)
     uids = list(accepted)
-    while len(stood := _stood(hub, uids)) < len(uids):
+    while len(stood := preliminary_at(hub, uids)) < len(uids):
         time.sleep(0.2)
     waits = sorted((stood[uid] - accepted[uid]).total_seconds() for uid in uids)
     cuts = quantiles(waits, n=20, method="inclusive")
@@ -103,7 +103,8 @@ def _answered(hub: Hub, uids: list[str]) -> dict[str, datetime]:
     return dict(_ask(hub, "imaging", "SELECT study, made_at FROM analysis WHERE study = ANY(%s)", uids))
 
 
-def _stood(hub: Hub, uids: list[str]) -> dict[str, datetime]:
+def preliminary_at(hub: Hub, uids: list[str]) -> dict[str, datetime]:
+    """When each study's preliminary result stood in its case, by study; those that have none are not in it."""
     return dict(
         _ask(
             hub,

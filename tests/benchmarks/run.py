@@ -23,6 +23,7 @@ import reading
 import relaying
 import risk
 import torch
+import whole
 from servers import address
 
 from services.simulator.hospital import Hospital
@@ -42,13 +43,14 @@ class Size:
     relayed: int
     images: int
     seconds: int
+    studies: int
     patients: int
     looped: int
     slots: int
 
 
-FULL = Size(messages=1500, relayed=40_000, images=60, seconds=40, patients=200_000, looped=500, slots=20)
-SMOKE = Size(messages=24, relayed=600, images=4, seconds=2, patients=2_000, looped=20, slots=2)
+FULL = Size(messages=1500, relayed=40_000, images=60, seconds=40, studies=200, patients=200_000, looped=500, slots=20)
+SMOKE = Size(messages=24, relayed=600, images=4, seconds=2, studies=8, patients=2_000, looped=20, slots=2)
 
 
 @dataclass(frozen=True)
@@ -82,25 +84,31 @@ def main() -> None:
             ) as hub:
                 size = SMOKE if smoke else FULL
                 memory = memory_of(hub)
-                ratios, latency = measure(hub, size)
+                token = client_token(hub)
+                hourly = {
+                    workers: whole.studies_per_hour(
+                        hub, token, reading.children(seed=52 + workers, count=size.studies), workers
+                    )
+                    for workers in (1, 2)
+                }
+                ratios, latency = measure(hub, token, size)
                 bookings = booked(hub, size)
                 versions = versions_of(hub)
         finally:
             embedded.reset(state)
     rates = risk.measure(size.patients, size.looped)
-    text = report(ratios, latency, versions) + more(rates, bookings, memory)
+    text = report(ratios, latency, versions) + more(hourly, rates, bookings, memory)
     sys.stdout.write(text)
     if not smoke:
         REPORT.write_text(text)
 
 
-def measure(hub: Hub, size: Size) -> tuple[list[Ratio], reading.Latency]:
+def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], reading.Latency]:
     """All figures, each with its limit; what a figure does not need is stopped for good: two cores are few."""
-    token = client_token(hub)
     with Hospital(hub.public_url, token) as hospital:
         studies = reading.children(seed=51, count=size.images)
         through = reading.through_worker(hub, hospital, studies)
-        p50, p95 = reading.latency(hub, hospital, reading.children(seed=52, count=size.seconds))
+        p50, p95 = reading.latency(hub, hospital, reading.children(seed=55, count=size.seconds))
     for name in hub.processes:
         if name != "gateway-api":
             hub.supervisor.stop(name)
@@ -211,9 +219,13 @@ def report(ratios: Sequence[Ratio], latency: reading.Latency, versions: str) -> 
     return "\n".join(lines) + "\n"
 
 
-def more(rates: risk.Rates, bookings: booking.Bookings, memory: dict[str, float]) -> str:
+def more(hourly: dict[int, float], rates: risk.Rates, bookings: booking.Bookings, memory: dict[str, float]) -> str:
     """What has no limit of its own: risks beside a loop, bookings under conflict, memory."""
     lines = [
+        "",
+        "| whole hub, senders and servers on the same cores, children of the worker that reads | studies/h |",
+        "|---|---|",
+        *(f"| {workers} | {rate:,.0f} |" for workers, rate in hourly.items()),
         "",
         "| SCORE2, one thread | patients/s | of the vectorised |",
         "|---|---|---|",
