@@ -28,7 +28,7 @@ def panels() -> list[Panel]:
 def _waiting(levels: dict[Lane, ServiceLevel], now: datetime) -> Panel:
     rows = [(str(lane), one.pending, _age(one.oldest_pending, now)) for lane, one in levels.items()]
     problems = [
-        Problem(Level.WRONG, f"a {lane} study has waited {age.seconds // 60 + age.days * 1440} min for a result")
+        Problem(Level.WRONG, f"a {lane} study has waited {age // timedelta(minutes=1)} min for a result")
         for lane, _, age in rows
         if age is not None and age > PENDING_WITHIN
     ]
@@ -45,10 +45,10 @@ def _deliveries(counted: Deliveries, now: datetime) -> Panel:
     ]
     problems = []
     if counted.failed:
-        problems.append(Problem(Level.WRONG, f"{counted.failed} deliveries to the hospital were given up"))
+        problems.append(Problem(Level.WRONG, f"deliveries to the hospital given up: {counted.failed}"))
     if oldest is not None and oldest > DELIVERED_WITHIN:
-        problems.append(Problem(Level.WATCH, f"{counted.due} reports wait for the hospital's server"))
-    return Panel("Deliveries to the hospital", ("Reports", ""), rows, problems)
+        problems.append(Problem(Level.WATCH, f"reports that wait for the hospital's server: {counted.due}"))
+    return Panel("Deliveries to the hospital", ("Reports", "Now"), rows, problems)
 
 
 def _cases(counted: Reconciliation) -> Panel:
@@ -59,8 +59,10 @@ def _cases(counted: Reconciliation) -> Panel:
 
 def _unexplained(counted: Reconciliation) -> Iterator[Problem]:
     if counted.unexplained:
-        stuck = f"; {counted.stuck} run beyond their time" if counted.stuck else ""
-        yield Problem(Level.WRONG, f"{counted.unexplained} cases are unexplained{stuck}; see `hub cases`")
+        words = (
+            f"unexplained cases: {counted.unexplained}, of which beyond their time: {counted.stuck}; see `hub cases`"
+        )
+        yield Problem(Level.WRONG, words)
 
 
 def _age(since: datetime | None, now: datetime) -> timedelta | None:

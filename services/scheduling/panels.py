@@ -8,6 +8,6 @@ def panels() -> list[Panel]:
     """How many wait, and how many of them too long."""
     with store.transaction() as session:
         waiting, overdue = store.appointments.proposed_counts(session)
-    problem = Problem(Level.WATCH, f"{overdue} proposed follow-ups are beyond their deadline")
+    problem = Problem(Level.WATCH, f"follow-ups beyond their deadline: {overdue}")
     rows = [("wait for staff", waiting), ("beyond their deadline", overdue)]
-    return [Panel("Follow-ups", ("Proposed", ""), rows, [problem] if overdue else ())]
+    return [Panel("Follow-ups", ("Proposed", "Now"), rows, [problem] if overdue else ())]

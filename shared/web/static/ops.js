@@ -50,7 +50,7 @@ function sum() {
 }
 
 function say(words, colour) {
-  overall.className = `note ${colour}`;
+  overall.parentElement.className = `note ${colour}`;
   if (overall.textContent !== words) overall.textContent = words;
 }
 
