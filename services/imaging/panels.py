@@ -57,12 +57,12 @@ def package(folder: Path) -> Package:
 
 
 def panels() -> list[Panel]:
-    """Models, and studies by state."""
+    """Studies by state, and models."""
     with store.transaction() as session:
         said = store.answers_lately(session, LATELY)
         counted = store.count_studies(session)
     states = [(str(state), counted.get(str(state), 0)) for state in State]
-    return [_models(said), Panel("Studies", ("State", "Studies"), states)]
+    return [Panel("Studies", ("State", "Studies"), states), _models(said)]
 
 
 def _models(said: store.Answered) -> Panel:

@@ -1,4 +1,4 @@
-"""What the broker says of a service's queues: asked passively, within two seconds, or not at all."""
+"""What the broker says of a service's queues: asked passively, within seconds, or not at all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from shared.events import UNROUTED, Lane, dead_letters_of, queue_of
 from shared.ops.verdict import Queue
 from shared.telemetry import log
 
-PATIENCE_S: Final = 2
+PATIENCE_S: Final = 3
 """A page that waits longer is no page."""
 UNROUTED_KEEPER: Final = "results_sharing"
 """Whose relay takes what no queue wanted."""

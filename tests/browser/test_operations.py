@@ -15,6 +15,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from services.simulator.demo.people import People, SignIn
+from services.simulator.demo.steps import Progress, Step
+from services.simulator.demo.story import BEFORE_A_HUMAN
+from services.simulator.demo.watch import follow, send
+from services.simulator.domain import Examination
+from services.simulator.hospital import Hospital
 from shared import audit, dead_letters
 from shared.dead_letters import Letter
 from shared.embedded import Hub
@@ -70,6 +75,15 @@ def letter(hub: Hub) -> str:
     return str(event["id"])
 
 
+@pytest.fixture
+def read(hospital: Hospital, new_study: Callable[..., Examination]) -> Progress:
+    """A study that a model has answered."""
+    case = Progress(new_study("pneumonia", "urgent", "announcement"))
+    send(hospital, case.examination)
+    assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
+    return case
+
+
 def seen(page: Page) -> None:
     """Every service has answered."""
     expect(page.locator("[data-unseen]")).to_have_count(0)
@@ -77,6 +91,32 @@ def seen(page: Page) -> None:
 
 def part(page: Page, service: str) -> Any:
     return page.locator(f"#ops-{service}")
+
+
+def test_a_letter_is_replayed_by_keyboard_and_its_record_is_taken_in(
+    letter: str, read: Progress, hub: Hub, opened: Open, keep: Callable[[Page, str], None]
+) -> None:
+    assert Step.READY in read.at
+    problems: list[str] = []
+    page = opened(height=1800)
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    seen(page)
+    expect(page.locator("#overall")).to_have_text(re.compile("to look at"))
+    expect(page.locator("#what")).to_contain_text(re.compile(r"gateway: \d+ dead letters? waits? for a decision"))
+    expect(part(page, "imaging")).to_contain_text(
+        re.compile(r"cxr-pneumonia-paediatric.*\d+ (not-)?flagged", re.DOTALL)
+    )
+    keep(page, "ops")
+    buttons = part(page, "gateway").get_by_role("button", name="Replay")
+    while count := buttons.count():
+        buttons.first.press("Enter")
+        expect(buttons).to_have_count(count - 1)
+    expect(part(page, "gateway").get_by_role("status")).to_contain_text("goes back to its queue")
+    expect(page.locator("#what")).not_to_contain_text("dead letter")
+    taken = text("select count(*) from resource where type = 'AuditEvent' and id = cast(:letter as uuid)")
+    with create_engine(hub.environment["HUB_GATEWAY_DATABASE_URL"]).connect() as database:
+        assert any(database.execute(taken, {"letter": letter}).scalar_one() == 1 for _ in range(5000))
+    assert problems == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -90,28 +130,6 @@ def test_the_operators_page_is_accessible_and_fits(
     expect(part(page, "gateway").get_by_role("button", name="Replay").first).to_be_visible()
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_a_letter_is_replayed_by_keyboard_and_its_record_is_taken_in(
-    letter: str, hub: Hub, opened: Open, keep: Callable[[Page, str], None]
-) -> None:
-    problems: list[str] = []
-    page = opened(height=1800)
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    seen(page)
-    expect(page.locator("#overall")).to_have_text(re.compile("to look at"))
-    expect(page.locator("#what")).to_contain_text(re.compile(r"gateway: \d+ dead letters? waits? for a decision"))
-    keep(page, "ops")
-    buttons = part(page, "gateway").get_by_role("button", name="Replay")
-    while count := buttons.count():
-        buttons.first.press("Enter")
-        expect(buttons).to_have_count(count - 1)
-    expect(part(page, "gateway").get_by_role("status")).to_contain_text("goes back to its queue")
-    expect(page.locator("#what")).not_to_contain_text("dead letter")
-    taken = text("select count(*) from resource where type = 'AuditEvent' and id = cast(:letter as uuid)")
-    with create_engine(hub.environment["HUB_GATEWAY_DATABASE_URL"]).connect() as database:
-        assert any(database.execute(taken, {"letter": letter}).scalar_one() == 1 for _ in range(5000))
-    assert problems == []
 
 
 def test_a_service_that_does_not_answer_is_said_plainly_and_comes_back(
@@ -154,12 +172,12 @@ def test_every_service_answers_programs_and_only_for_an_operator(hub: Hub, cast:
     panels = {name: [panel["title"] for panel in json.loads(answer.text())["panels"]] for name, answer in told.items()}
     assert panels == {
         "gateway": [],
-        "imaging": ["Models", "Studies"],
+        "imaging": ["Studies", "Models"],
         "prediction": ["Models"],
         "results-sharing": ["Studies that wait for a result", "Deliveries to the hospital", "Cases"],
         "scheduling": ["Follow-ups"],
     }
-    [model] = json.loads(told["imaging"].text())["panels"][0]["rows"]
+    [model] = json.loads(told["imaging"].text())["panels"][1]["rows"]
     assert (model["Model"], model["Package"]) == ("cxr-pneumonia-paediatric", "as released")
     system = {"Authorization": f"Bearer {cast.token}"}
     for name in SERVICES:

@@ -70,7 +70,7 @@ def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place
 def test_the_operator_sees_the_model_and_what_it_answered(complete: Any, child: Any) -> None:
     _, message = complete(child())
     read_study(message, predict=says(0.93))
-    models, studies = panels()
+    studies, models = panels()
     [row] = models.rows
     assert row[:2] == (reader.model().name, reader.model().version)
     assert row[3:6] == ("as released", reader.model().threshold, "1 flagged")
