@@ -114,6 +114,14 @@ def list_(session: Session, *, limit: int = 100, replayed: bool = False) -> list
     return [_stored(row._mapping) for row in session.execute(query)]  # noqa: SLF001 (SQLAlchemy's public name)
 
 
+def oldest(session: Session, limit: int, *, event: str | None = None) -> list[Stored]:
+    """Those that wait longest for a decision, of one event or of all; without their bodies."""
+    query = _columns().where(LETTERS.c.replayed_at.is_(None)).order_by(LETTERS.c.received_at, LETTERS.c.id).limit(limit)
+    if event is not None:
+        query = query.where(LETTERS.c.task == event)
+    return [_stored(row._mapping) for row in session.execute(query)]  # noqa: SLF001 (SQLAlchemy's public name)
+
+
 def show(session: Session, number: int, *, body: bool = False) -> Stored:
     """One letter; its body only when asked for, because that is patients' data.
 
@@ -170,6 +178,19 @@ def count_open(session: Session) -> int:
     """How many letters wait for a decision."""
     open_letters = select(func.count()).select_from(LETTERS).where(LETTERS.c.replayed_at.is_(None))
     return session.execute(open_letters).scalar_one()
+
+
+def count_by_event(session: Session) -> dict[str, int]:
+    """The same by the event that was not taken in, the most frequent first."""
+    query = select(LETTERS.c.task, func.count().label("letters")).where(LETTERS.c.replayed_at.is_(None))
+    rows = session.execute(
+        query.group_by(LETTERS.c.task).order_by(func.count().desc(), LETTERS.c.task).limit(MOST_EVENTS)
+    )
+    return {row.task: row.letters for row in rows}
+
+
+MOST_EVENTS = 200
+"""Names of events that are counted apart: more than there are, since a name can be anything in a foreign letter."""
 
 
 def _columns() -> Select[Any]:

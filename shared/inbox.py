@@ -3,9 +3,9 @@
 Source: https://microservices.io/patterns/communication-style/idempotent-consumer.html
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, delete, func
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,13 @@ def claim(session: Session, message_id: str) -> bool:
     """
     row = insert(INBOX).values(message_id=message_id).on_conflict_do_nothing().returning(INBOX.c.message_id)
     return session.execute(row).scalar_one_or_none() is not None
+
+
+def heard(session: Session, within: timedelta) -> tuple[int, datetime | None]:
+    """How many messages were acted on lately, and when the last one was."""
+    lately = select(func.count()).select_from(INBOX).where(INBOX.c.claimed_at > func.now() - within)
+    last = select(func.max(INBOX.c.claimed_at))
+    return session.execute(lately).scalar_one(), session.execute(last).scalar_one()
 
 
 def purge(session: Session) -> None:

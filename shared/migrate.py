@@ -4,6 +4,7 @@ Processes never migrate; `hub migrate <service>` does, before they start.
 Source: https://alembic.sqlalchemy.org/en/latest/branches.html#working-with-multiple-bases
 """
 
+from dataclasses import dataclass
 from importlib.resources import files
 
 from alembic import command
@@ -41,8 +42,30 @@ def migrate(service: str) -> None:
         command.upgrade(config, "heads")
 
 
+@dataclass(frozen=True)
+class Schema:
+    """What a database was brought to.
+
+    Attributes:
+        applied: the newest revision of each branch.
+        current: whether it has what this code needs; a newer one has (expand first, contract later).
+    """
+
+    applied: tuple[str, ...]
+    current: bool
+
+
 def is_current(service: str) -> bool:
-    """Whether the database has what this code needs; a newer one has (expand first, contract later).
+    """Whether the database has what this code needs.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    return schema(service).current
+
+
+def schema(service: str) -> Schema:
+    """What the database of a service was brought to.
 
     Raises:
         Unavailable: the database cannot be reached.
@@ -52,7 +75,7 @@ def is_current(service: str) -> bool:
     known = {script.revision for script in scripts.walk_revisions()}
     with _connection(service) as connection:
         applied = set(MigrationContext.configure(connection).get_current_heads())
-    return len(applied) >= len(needed) and not (applied & known) - needed
+    return Schema(tuple(sorted(applied)), len(applied) >= len(needed) and not (applied & known) - needed)
 
 
 def _connection(service: str) -> Connection:

@@ -1,26 +1,22 @@
 """What `hub doctor` looks at in imaging: the model's weights are the released ones, and pixels can be written."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 
+from services.imaging.panels import package
 from services.imaging.settings import settings
 from shared.cli.check import Check, failure, well
 
 
 def look() -> Iterator[Check]:
     """The model package and the store of pixels."""
-    folder = settings().model_dir
     try:
-        metadata = json.loads((folder / "metadata.json").read_text())
-        weights = (folder / metadata["weights"]["file"]).read_bytes()
-        released = metadata["weights"]["sha256"]
+        found = package(settings().model_dir)
     except (OSError, ValueError, KeyError) as error:
         yield failure("model", f"the package cannot be read ({type(error).__name__})", "Put the released package back.")
     else:
-        if hashlib.sha256(weights).hexdigest() == released:
-            yield well("model", f"{metadata['name']} {metadata['version']}, the digest matches")
+        if found.whole:
+            yield well("model", f"{found.name} {found.version}, the digest matches")
         else:
             yield failure("model", "the weights are not the released ones", "Put the released package back.")
     store = settings().store_dir

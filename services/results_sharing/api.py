@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.results_sharing import pages, store
+from services.results_sharing import pages, panels, store
 from services.results_sharing.domain.state import active_hold, not_analysed_reason, state
 from services.results_sharing.settings import settings
 from services.results_sharing.store import SERVICE, transaction
+from shared import ops
 from shared.http import Door, create_app, principal
 from shared.security import Principal, require_scope
 from shared.web import error_page
@@ -38,4 +39,5 @@ def timeline(study: str, who: Annotated[Principal, Depends(principal)]) -> dict[
 
 def app() -> FastAPI:
     """What `uvicorn --factory services.results_sharing.api:app` serves."""
-    return create_app(Door(SERVICE, settings, error_page=error_page), [router, pages.router])
+    routers = [router, pages.router, ops.door(SERVICE, panels.panels)]
+    return create_app(Door(SERVICE, settings, error_page=error_page), routers)

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from services.scheduling import booking, pages
+from services.scheduling import booking, pages, panels
 from services.scheduling.domain.appointment import STAFF, Appointment
 from services.scheduling.fhir.requests import Find, Wanted, find_from_body, find_from_query, wanted_from
 from services.scheduling.fhir.resources import searchset, to_appointment, to_offer
 from services.scheduling.settings import settings
 from services.scheduling.store import SERVICE
+from shared import ops
 from shared.errors import Forbidden, InvalidResource, UnsupportedMedia
 from shared.http import FHIR_JSON, Door, create_app, principal
 from shared.security import Principal, require_scope
@@ -118,4 +119,5 @@ def _require(who: Principal, right: Literal["r", "s", "c", "u"]) -> None:
 
 def app() -> FastAPI:
     """What `uvicorn --factory services.scheduling.api:app` serves."""
-    return create_app(Door(SERVICE, settings, error_page=error_page), [router, pages.router])
+    routers = [router, pages.router, ops.door(SERVICE, panels.panels)]
+    return create_app(Door(SERVICE, settings, error_page=error_page), routers)

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from shared import broker, db, dead_letters, embedded, migrate, outbox, security, settings
 from shared.cli import keys, running
 from shared.cli.check import Check, failure, warning, well
 from shared.errors import HubError
-from shared.events import SUBSCRIPTIONS, UNROUTED, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS
+from shared.ops import queues
+from shared.ops.verdict import LATE, STUCK, Queue
 
 CLOCKS_AGREE: Final = timedelta(seconds=5)
-LATE: Final = timedelta(minutes=1)
-"""A row that was due this long ago should have been published."""
-STUCK: Final = timedelta(minutes=10)
 SCARCE_BYTES: Final = 5_000_000_000
 TOO_FEW_BYTES: Final = 1_000_000_000
 _TIMEOUT_S: Final = 5
@@ -87,28 +85,22 @@ def _what_waits(service: str) -> Iterator[Check]:
 def look_at_broker() -> Iterator[Check]:
     """Reachable; every queue declared, consumed, and no letter left unread."""
     try:
-        with Connection(broker.url(), connect_timeout=_TIMEOUT_S) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
+        with queues.connected(broker.url()) as connection:
             yield well("broker", "reachable")
             for service in sorted(SUBSCRIPTIONS):
-                for lane in Lane:
-                    yield _queue(connection, service, queue_of(service, lane))
-                yield _queue(connection, service, dead_letters_of(service))
-            yield _queue(connection, "results_sharing", UNROUTED)
+                for queue in queues.queues_of(service):
+                    yield _queue(service, queues.seen(connection, queue))
     except (OperationalError, OSError) as error:
         yield failure("broker", f"cannot be reached ({type(error).__name__})", "Start it, or correct HUB_BROKER_URL.")
 
 
-def _queue(connection: Connection, service: str, queue: str) -> Check:
-    name = f"queue {queue}"
-    try:
-        with connection.channel() as channel:
-            found = channel.queue_declare(queue, passive=True)
-    except connection.channel_errors:
+def _queue(service: str, queue: Queue) -> Check:
+    name = f"queue {queue.name}"
+    if queue.ready is None:
         return failure(name, "not declared", f"Start {service}-relay: it declares the topology.")
-    if not found.consumer_count:
-        return failure(name, f"nobody consumes it ({found.message_count} wait)", f"Start the processes of {service}.")
-    return well(name, f"{found.consumer_count} consumers, {found.message_count} wait")
+    if not queue.consumers:
+        return failure(name, f"nobody consumes it ({queue.ready} wait)", f"Start the processes of {service}.")
+    return well(name, f"{queue.consumers} consumers, {queue.ready} wait")
 
 
 def look_at_processes() -> Iterator[Check]:

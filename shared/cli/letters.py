@@ -13,11 +13,10 @@ from uuid import uuid4
 from rich.console import Console
 from rich.table import Table
 
-from shared import audit, db, dead_letters
+from shared import db, dead_letters
 from shared.cli import up
 from shared.dead_letters import Stored
-from shared.events import ACCESS_RECORDED, Lane
-from shared.fhir.message import Message
+from shared.ops.replaying import replay
 from shared.security import Principal, Role
 
 
@@ -70,10 +69,7 @@ def _show(told: argparse.Namespace) -> int:
 
 def _replay(told: argparse.Namespace) -> int:
     who = Principal(told.who, told.who, Role.ADMINISTRATOR, None, "user", frozenset(), "command-line")
-    event = audit.audit_event(service=told.service, who=who, kind="replay", action="E", entities=[])
-    said = Message.build(ACCESS_RECORDED[told.service], Lane.ROUTINE, str(uuid4()), [event])
-    with db.transaction(told.service) as session:
-        dead_letters.replay(session, told.number, told.who, said)
+    replay(told.service, told.number, who, str(uuid4()))
     sys.stdout.write(f"Dead letter {told.number} of {told.service} goes back to its queue.\n")
     return 0
 

@@ -56,7 +56,7 @@ def test_exactly_the_table_is_allowed_where_operators_keep_the_servers(build: Ca
     table = common(hub, by) | edges(["dns"], ["dns"], [])
     table |= edges(["monitoring"], ["simulator-api"], [8080])
     table |= edges(set(names(hub)) - {"simulator-api"}, ["postgres"], [5432])
-    table |= edges(by["worker"] | by["relay"], ["rabbitmq"], [5672])
+    table |= edges(of_the_broker(by), ["rabbitmq"], [5672])
     table |= edges(deliverers(by), ["simulator-api"], [8080])
     table |= edges(["postgres", "rabbitmq"], ["dns"], [53])
     table |= edges(["postgres", "cnpg"], ["postgres"], [5432, 8000])
@@ -73,7 +73,7 @@ def test_exactly_the_table_is_allowed_where_a_site_has_its_own_servers(build: Ca
     hub, by = pods(objects), kinds(objects)
     table = common(hub, by)
     table |= edges(names(hub), ["postgres-server"], [5432])
-    table |= edges(by["worker"] | by["relay"], ["rabbitmq-server"], [5671, 5672])
+    table |= edges(of_the_broker(by), ["rabbitmq-server"], [5671, 5672])
     table |= edges(deliverers(by), ["ehr"], [443])
     assert allowed(objects, [*hub, *OUTSIDERS]) == table
 
@@ -82,6 +82,11 @@ def common(hub: list[End], by: dict[str, set[str]]) -> set[Edge]:
     doors = by["api"] - {"simulator-api"}
     seen = edges(["monitoring"], by["worker"] | by["relay"], [9090]) | edges(["monitoring", "ingress"], doors, [8080])
     return seen | edges(names(hub), ["dns"], [53])
+
+
+def of_the_broker(by: dict[str, set[str]]) -> set[str]:
+    """Who works with it, and the apis, which look at their queues for the operator's page."""
+    return by["worker"] | by["relay"] | by["api"] - {"simulator-api"}
 
 
 def deliverers(by: dict[str, set[str]]) -> set[str]:

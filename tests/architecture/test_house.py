@@ -127,7 +127,7 @@ def imports(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("fastapi", re.compile(r"^services\.\w+\.(api|pages)(\.|$)|^shared\.(http|web)(\.|$)")),
+        ("fastapi", re.compile(r"^services\.\w+\.(api|pages)(\.|$)|^shared\.(http|web|ops)(\.|$)")),
         (
             "sqlalchemy",
             re.compile(

@@ -27,7 +27,7 @@ from services.simulator.domain import MRN_SYSTEM, Examination
 from services.simulator.hospital import Hospital
 from shared.embedded import Hub
 from shared.errors import InvalidResource
-from shared.events import EVENTS_EXCHANGE, Event, Lane, routing_key
+from shared.events import EVENTS_EXCHANGE, SUBSCRIPTIONS, Event, Lane, routing_key
 from shared.fhir.message import Message
 
 Command = Callable[..., "CompletedProcess[str]"]
@@ -91,6 +91,7 @@ def test_no_operator_ever_sees_a_patient(
         *(command("dead-letters", "show", one["service"], str(one["number"])).stdout for one in listed(command)[:3]),
         command("doctor").stdout,
         command("cases").stdout,
+        *operators_pages(hub, cast),
     ]
     assert [match.group() for text in seen for match in SECRETS.finditer(text)] == []
 
@@ -99,6 +100,14 @@ def listed(command: Command) -> list[dict[str, Any]]:
     """The dead letters, as an operator lists them."""
     found: list[dict[str, Any]] = json.loads(command("dead-letters", "list", "--json").stdout)
     return found
+
+
+def operators_pages(hub: Hub, cast: People) -> Iterator[str]:
+    """Every service's part of `/ops`, with the letters that it lists."""
+    with Browser(hub.public_url) as browser:
+        browser.submit("/sign-in", "/sign-in", username=cast.operator.name, password=cast.operator.password)
+        for service in SUBSCRIPTIONS:
+            yield browser.open(f"/ops/{service.replace('_', '-')}")
 
 
 def be_refused(hospital: Hospital, examination: Examination) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import cli, db, dead_letters, outbox, settings
+from shared import cli, db, dead_letters, embedded, outbox, settings
 from shared.cli.check import Level
 from shared.cli.checks import look_at_databases
 from shared.dead_letters import Letter
@@ -17,7 +17,7 @@ BODY = b'[[{"resourceType": "Bundle", "id": "ZWYXV"}], {}, {}]'
 @pytest.fixture
 def letter(database: Callable[[str], str]) -> int:
     """A letter in imaging's table; returns its number."""
-    for service in ("gateway", "imaging", "results_sharing"):
+    for service in embedded.stores():
         database(service)
     made = Letter(
         queue="imaging.stat",

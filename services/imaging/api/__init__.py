@@ -2,16 +2,15 @@
 
 from fastapi import FastAPI
 
-from services.imaging import files
+from services.imaging import files, panels
 from services.imaging.api import stow, wado
 from services.imaging.settings import settings
+from shared import ops, web
 from shared.http import Door, create_app
 
 
 def app() -> FastAPI:
     """The api process: `uvicorn --factory services.imaging.api:app`."""
-    return create_app(
-        Door("imaging", settings),
-        [stow.router, wado.router],
-        ready=[lambda: files.check_writable(settings().store_dir)],
-    )
+    ready = [lambda: files.check_writable(settings().store_dir)]
+    routers = [stow.router, wado.router, ops.door("imaging", panels.panels, ready=ready)]
+    return create_app(Door("imaging", settings, error_page=web.error_page), routers, ready=ready)

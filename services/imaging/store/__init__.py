@@ -4,7 +4,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from services.imaging.store.analyses import Answer, count_studies, save_answer
+from services.imaging.store.analyses import Answer, Answered, answers_lately, count_studies, save_answer
 from services.imaging.store.instances import add, find_instance, list_instances, quarantine
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
@@ -13,9 +13,11 @@ transaction = partial(db.transaction, "imaging")
 
 __all__ = [
     "Answer",
+    "Answered",
     "Session",
     "add",
     "announce",
+    "answers_lately",
     "arm",
     "count_studies",
     "find",

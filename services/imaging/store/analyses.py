@@ -1,6 +1,7 @@
 """What the models answered, and how many studies stand where."""
 
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -55,6 +56,18 @@ def save_answer(session: Session, given: Answer) -> bool:
     return (
         session.execute(_SAVE, {f"its_{name}": value for name, value in vars(given).items()}).one_or_none() is not None
     )
+
+
+Answered = dict[tuple[str, str, str], tuple[int, datetime]]
+"""Model, version and outcome → how many answers lately, and when the last one ever was given."""
+
+
+def answers_lately(session: Session, within: timedelta) -> Answered:
+    """What every version of every model said."""
+    kind = (ANALYSIS.c.model, ANALYSIS.c.version, ANALYSIS.c.outcome)
+    lately = func.count().filter(ANALYSIS.c.made_at > func.now() - within)
+    query = select(*kind, lately, func.max(ANALYSIS.c.made_at)).group_by(*kind).order_by(*kind)
+    return {(model, version, outcome): (count, last) for model, version, outcome, count, last in session.execute(query)}
 
 
 def count_studies(session: Session) -> dict[str, int]:

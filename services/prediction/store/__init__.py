@@ -5,7 +5,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.prediction.store.records import lock, now, record_of, take_in
-from services.prediction.store.sayings import Saying, save_saying, saying_of
+from services.prediction.store.sayings import Said, Saying, said_by_method, save_saying, saying_of
 from shared import db
 
 SERVICE = "prediction"
@@ -14,11 +14,13 @@ transaction = partial(db.transaction, SERVICE)
 
 __all__ = [
     "SERVICE",
+    "Said",
     "Saying",
     "Session",
     "lock",
     "now",
     "record_of",
+    "said_by_method",
     "save_saying",
     "saying_of",
     "take_in",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -38,3 +38,23 @@ def save_saying(session: Session, said: Saying) -> None:
     row = insert(SAYING).values(**vars(said))
     changed = {name: row.excluded[name] for name in ("said_at", "active", "digest")}
     session.execute(row.on_conflict_do_update(index_elements=[SAYING.c.patient, SAYING.c.method], set_=changed))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a method last said, over all patients.
+
+    Attributes:
+        active: of the patients, those of whom a figure stands or an alert holds.
+    """
+
+    patients: int = 0
+    active: int = 0
+    last: datetime | None = None
+
+
+def said_by_method(session: Session) -> dict[str, Said]:
+    """For the operator."""
+    active = func.count().filter(SAYING.c.active)
+    query = select(SAYING.c.method, func.count(), active, func.max(SAYING.c.said_at)).group_by(SAYING.c.method)
+    return {method: Said(*figures) for method, *figures in session.execute(query)}

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.results_sharing.store.audit import append_audit, audit_links, has_audit_hash
 from services.results_sharing.store.cases import Keys, bind, case_of_study, load, patients_of, remember, save
+from services.results_sharing.store.deliveries import Deliveries, deliveries
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
 from services.results_sharing.store.reports import add_report, current_report, reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
@@ -24,6 +25,7 @@ __all__ = [
     "SERVICE",
     "Agreement",
     "CaseView",
+    "Deliveries",
     "Keys",
     "Moment",
     "Reconciliation",
@@ -38,6 +40,7 @@ __all__ = [
     "case_of_study",
     "case_view",
     "current_report",
+    "deliveries",
     "finished",
     "has_audit_hash",
     "load",

@@ -1,4 +1,4 @@
-"""Who takes part in the demo: two accounts for the person at the browser, two synthetic people, two systems.
+"""Who takes part in the demo: three accounts for the person at the browser, two synthetic people, two systems.
 
 Their secrets are made by the hub and kept beside its data, readable by the owner alone.
 """
@@ -22,6 +22,7 @@ _ACCOUNTS: Final = {
     "radiologist": ("demo", "radiologist", "Dr Robin Demo"),
     "synthetic": ("synthetic-reader", "radiologist", "SYNTHETIC Reader (program)"),
     "secretary": ("secretary", "secretary", "Sam Demo"),
+    "operator": ("operator", "administrator", "Oli Demo"),
     "synthetic_secretary": ("synthetic-secretary", "secretary", "SYNTHETIC Secretary (program)"),
 }
 _TOKENS: Final = {"token": ("st-luke", SCOPES), "ward": ("st-luke-ward", WARD_SCOPES)}
@@ -47,6 +48,7 @@ class People:
     radiologist: SignIn
     synthetic: SignIn
     secretary: SignIn
+    operator: SignIn
     synthetic_secretary: SignIn
     token: str
     ward: str
@@ -71,6 +73,7 @@ def people(state: Path, environment: Mapping[str, str]) -> People:
         accounts["radiologist"],
         accounts["synthetic"],
         accounts["secretary"],
+        accounts["operator"],
         accounts["synthetic_secretary"],
         tokens["token"],
         tokens["ward"],

@@ -72,7 +72,7 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
 
 
 def _introduce(console: Console, hub: Hub, who: People) -> None:
-    for page, whose in (("/worklist", who.radiologist), (PAGE, who.secretary)):
+    for page, whose in (("/worklist", who.radiologist), (PAGE, who.secretary), ("/ops", who.operator)):
         console.print()
         console.print(f"  Open      [bold]{hub.public_url}{page}[/bold]", highlight=False)
         console.print(f"  Sign in   [bold]{whose.name}[/bold]", highlight=False)

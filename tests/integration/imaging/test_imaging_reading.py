@@ -15,6 +15,7 @@ from services.imaging import files, store
 from services.imaging.domain.reading import Region
 from services.imaging.inference import reader
 from services.imaging.inference.reader import Prediction
+from services.imaging.panels import panels
 from services.imaging.store.tables import ANALYSIS, INSTANCE
 from services.imaging.tasks import announce_study, read_study, revoke_order
 from shared.events import Event, Lane
@@ -64,6 +65,18 @@ def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place
     assert said.resource("Provenance")["agent"][0]["type"]["coding"][0]["code"] == "assembler"
     assert said.lane is Lane.STAT
     assert hub.state(one.study) == ("answered", None)
+
+
+def test_the_operator_sees_the_model_and_what_it_answered(complete: Any, child: Any) -> None:
+    _, message = complete(child())
+    read_study(message, predict=says(0.93))
+    studies, models = panels()
+    [row] = models.rows
+    assert row[:2] == (reader.model().name, reader.model().version)
+    assert row[3:6] == ("as released", reader.model().threshold, "1 flagged")
+    assert row[6] is not None
+    assert models.problems == []
+    assert dict(studies.rows)["answered"] == 1
 
 
 def test_below_the_threshold_is_not_flagged(complete: Any, child: Any) -> None:

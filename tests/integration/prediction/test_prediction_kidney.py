@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from chart import Chart, corrected, hear, say
 
+from services.prediction.panels import panels
 from services.prediction.settings import settings
 from shared.events import Event, Lane
 from shared.fhir.message import Message
@@ -33,6 +34,17 @@ def test_a_creatinine_that_doubled_raises_an_unsigned_alert_and_the_egfr_says_so
     figure = last("Observation")
     assert figure["status"] == "preliminary"
     assert any("not steady" in note["text"] for note in figure["note"])
+
+
+def test_the_operator_sees_each_method_and_for_how_many_it_speaks(said: Said) -> None:
+    chart = Chart()
+    hear(chart.person(), say(chart.creatinine(160, 0.1)), say(chart.creatinine(80, 5)))
+    assert told(said) == [Event.FLAG_RAISED]
+    [models] = panels()
+    spoken = {row[0]: (row[3], row[4], row[5]) for row in models.rows}
+    assert spoken["nhs-aki"] == ("as released", 1, 1)
+    assert spoken["egfr-ckd-epi"] == ("as released", 1, 1)
+    assert models.problems == []
 
 
 def test_a_corrected_creatinine_lowers_the_alert(said: Said, last: Last) -> None:

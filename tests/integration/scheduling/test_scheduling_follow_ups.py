@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from services.scheduling import booking, store, tasks
 from services.scheduling.domain.appointment import Appointment, Patient, Status
 from services.scheduling.fhir.requests import Wanted
+from services.scheduling.panels import panels
 from shared.errors import Forbidden, PreconditionFailed
 from shared.events import Event, Lane
 from shared.fhir.message import Message
@@ -41,6 +42,16 @@ def test_an_accepted_finding_proposes_a_follow_up_with_a_deadline_by_urgency(
     assert found.deadline == found.created_at + timedelta(days=days)
     assert bool(found.slots) is (lane is not Lane.ROUTINE)
     assert events(sql) == ["follow-up-proposed"]
+
+
+@pytest.mark.usefixtures("room")
+def test_the_operator_sees_a_proposal_that_staff_left_too_long(patient: Patient, sql: Sql) -> None:
+    tasks.propose_follow_up(report(patient))
+    [waiting] = panels()
+    assert (dict(waiting.rows)["wait for staff"], list(waiting.problems)) == (1, [])
+    sql("update appointment set deadline = now() - interval '1 minute'")
+    [late] = panels()
+    assert [problem.text for problem in late.problems] == ["follow-ups beyond their deadline: 1"]
 
 
 @pytest.mark.usefixtures("room")
