@@ -20,4 +20,6 @@ def start(request: Request) -> Response:
         return RedirectResponse("/worklist", status_code=303)
     if who is not None and who.role is Role.SECRETARY:
         return RedirectResponse("/appointments/day", status_code=303)
+    if who is not None and who.role is Role.PATIENT:
+        return RedirectResponse("/me", status_code=303)
     return web.render("gateway/start.html", request)
