@@ -99,12 +99,10 @@ DID: Final = {
 WORDS: Final = {
     "en": {
         "title": "My page",
-        "hello": "Hello",
         "other": "Français",
         "results": "My results",
         "none": "There is no result yet. A result appears here as soon as a radiologist has signed it.",
         "exam": "Exam",
-        "of": "of",
         "ready": "Ready",
         "text": "What the radiologist wrote",
         "for_doctor": "It is written for your doctor. Ask your doctor what it means for you.",
@@ -147,12 +145,10 @@ WORDS: Final = {
     },
     "fr": {
         "title": "Ma page",
-        "hello": "Bonjour",
         "other": "English",
         "results": "Mes résultats",
         "none": "Il n'y a pas encore de résultat. Un résultat apparaît ici dès qu'un radiologue l'a signé.",
         "exam": "Examen",
-        "of": "du",
         "ready": "Disponible",
         "text": "Ce que le radiologue a écrit",
         "for_doctor": "Ce texte est écrit pour votre médecin. Demandez-lui ce qu'il signifie pour vous.",
