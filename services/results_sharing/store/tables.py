@@ -120,7 +120,7 @@ AUDIT_ABOUT = Table(
     "audit_about",
     METADATA,
     Column("about", Text, primary_key=True),
-    Column("number", BigInteger, ForeignKey("audit.number"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
 )
 """By what an audit record is found again: `Patient/<id>`, or a study's `urn:oid:<uid>`, whosever study it turns out."""
 

@@ -19,6 +19,11 @@ SELECT DISTINCT thing, number FROM (
 WHERE thing LIKE 'Patient/%' OR thing LIKE 'urn:oid:%'
 """
 
+FIXED = """
+CREATE TRIGGER audit_about_is_fixed BEFORE UPDATE OR DELETE ON audit_about
+FOR EACH ROW EXECUTE FUNCTION refuse_change()
+"""
+
 
 def upgrade() -> None:
     """Expand, and fill for the records that are there."""
@@ -41,6 +46,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_about",
         sa.Column("about", sa.Text, primary_key=True),
-        sa.Column("number", sa.BigInteger, sa.ForeignKey("audit.number"), primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True),
     )
     op.execute(FILL)
+    op.execute(FIXED)
