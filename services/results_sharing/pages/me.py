@@ -22,6 +22,7 @@ from shared.web.language import day_in, language, time_in
 router = APIRouter(prefix="/me")
 
 Patient = Annotated[Principal, Depends(principal)]
+Before = Annotated[int | None, Query(ge=1, lt=2**63)]
 NEWEST: Final = 5
 A_PAGE: Final = 20
 ANONYMOUS: Final = "anonymous"
@@ -43,7 +44,7 @@ def me(request: Request, who: Patient, lang: str = "") -> Response:
 
 
 @router.get("/access")
-def access(request: Request, who: Patient, lang: str = "", before: Annotated[int | None, Query()] = None) -> Response:
+def access(request: Request, who: Patient, lang: str = "", before: Before = None) -> Response:
     """Who looked, a page at a time."""
     spoken = language(request, lang)
     looks = patient.who_looked(who, A_PAGE + 1, before)
