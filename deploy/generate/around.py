@@ -91,6 +91,7 @@ def policies(processes: tuple[Process, ...] = PRODUCT) -> Iterator[Object]:
         callers = [_from_namespace("monitoring"), *([_from_namespace("ingress")] if api and process.needs else [])]
         if process in STAND_INS:
             callers.append({"podSelector": {"matchLabels": {"consilium.example/service": "results-sharing"}}})
+            callers.append({"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway-api"}}})
         yield {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",

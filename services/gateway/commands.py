@@ -1,7 +1,8 @@
-"""`hub users` and `hub clients`: who may sign in, and which systems have a token; secrets are shown once."""
+"""`hub users`, `hub clients`, `hub patients`: who may sign in, which systems have a token; secrets show once."""
 
 import argparse
 import getpass
+import os
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,13 @@ from uuid import uuid4
 from argon2 import PasswordHasher
 
 from services.gateway import store
-from services.gateway.domain import accounts
+from services.gateway.domain import accounts, codes
 from services.gateway.domain.draft import Draft
 from services.gateway.domain.search import is_id
 from services.gateway.settings import settings
 from services.gateway.store import Account, Client
+from shared import audit
+from shared.audit import Entity
 from shared.errors import InvalidResource, NotFound
 from shared.fhir.codes import BASE
 from shared.security import Principal, Role, sign
@@ -31,6 +34,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
     """Add the commands."""
     _register_users(commands.add_parser("users", help="people who may sign in"))
     _register_clients(commands.add_parser("clients", help="systems that have a token"))
+    _register_patients(commands.add_parser("patients", help="help patients at the desk"))
 
 
 def _register_users(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +64,39 @@ def _register_clients(parser: argparse.ArgumentParser) -> None:
     disable = verbs.add_parser("disable", help="refuse a system's token at the FHIR door")
     disable.add_argument("client")
     disable.set_defaults(run=_disable_client)
+
+
+def _register_patients(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    code = verbs.add_parser("code", help="make a one-time sign-in code for a patient who stands at the desk")
+    code.add_argument("--patient", metavar="ID", required=True, help="the hub id of the Patient")
+    code.add_argument("--who", default=os.environ.get("USER", "operator"), help="who makes it (default $USER)")
+    code.set_defaults(run=_make_code)
+
+
+def _make_code(told: argparse.Namespace) -> int:
+    code = codes.make_code()
+    with store.transaction() as session:
+        if not is_id(told.patient) or not store.find(session, "Patient", told.patient):
+            raise NotFound("There is no such Patient", fix="Give the hub id of the Patient with --patient.")
+        hashed = codes.keyed_hash(settings().private_key(), told.patient, code)
+        store.keep_code(session, told.patient, hashed, codes.LASTS)
+        about = [Entity(reference=f"Patient/{told.patient}")]
+        desk = Principal(told.who, told.who, Role.SECRETARY, None, "user", frozenset(), "command-line")
+        event = audit.audit_event(
+            service="gateway",
+            who=desk,
+            kind="sign-in",
+            action="E",
+            entities=about,
+            detail="sign-in code made at the desk",
+        )
+        audit.record(session, event, service="gateway", correlation=str(event["id"]))
+    sys.stderr.write("Check who the patient is before you hand it over.\n")
+    page = f"{settings().public_url}/sign-in/code?have=1"
+    lasts = int(codes.LASTS.total_seconds() // 60)
+    sys.stdout.write(f"code: {codes.for_people(code)}\ngood for: {lasts} minutes, once\npage: {page}\n")
+    return 0
 
 
 def _add_user(told: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 
@@ -25,6 +26,8 @@ class Settings(ServiceSettings):
     """Bearer token for it, where it asks for one."""
     audit_key_file: Path = Field(validation_alias=_named("AUDIT_KEY_FILE"))
     """PEM of the P-256 key that signs the audit; `hub keys` makes it."""
+    time_zone: ZoneInfo = Field(default_factory=lambda: ZoneInfo("Europe/Paris"), validation_alias=_named("TIME_ZONE"))
+    """IANA zone of the hospital: appointments are typed in it, and patients read times in it."""
     answer_within: timedelta = Field(default=timedelta(minutes=5), validation_alias=_named("ANSWER_WITHIN"))
     """Without a model's answer for this long a study is *not analysed (no answer)*."""
     target_stat: timedelta = Field(default=timedelta(hours=1), validation_alias=_named("TARGET_STAT"))

@@ -15,11 +15,11 @@ from shared import web
 from shared.errors import Forbidden, InvalidResource, NotFound
 from shared.http import principal
 from shared.security import Principal, Role, require_scope
+from shared.web.language import language, time_in
 
 router = APIRouter()
 Who = Annotated[Principal, Depends(principal)]
 SEE_OTHER: Final = 303
-LANGUAGES: Final = ("en", "fr")
 
 
 @router.get("/appointments")
@@ -86,12 +86,26 @@ def calendar(who: Who, number: str) -> Response:
 @router.get("/appointments/mine")
 def mine(request: Request, who: Who, lang: str = "") -> Response:
     """A patient's own appointments, in their language."""
-    found = booking.appointments_of(who, _own(who))
+    return _mine("scheduling/mine.html", request, who, lang)
+
+
+@router.get("/appointments/mine/part")
+def part_of_mine(request: Request, who: Who, lang: str = "") -> Response:
+    """The same as a part of a page of another service; that page fetches it from the browser."""
+    return _mine("scheduling/_mine.html", request, who, lang)
+
+
+def _mine(template: str, request: Request, who: Principal, lang: str) -> Response:
+    found, spoken = booking.appointments_of(who, _own(who)), language(request, lang)
     rows = [
-        {"appointment": one, "when": _moment(one.span.start if one.span else None, one.zone), "schedule": schedule}
+        {
+            "appointment": one,
+            "when": time_in(spoken, one.span.start, zone_of(one.zone)) if one.span else "",
+            "schedule": schedule,
+        }
         for one, schedule in found
     ]
-    return web.render("scheduling/mine.html", request, rows=rows, lang=_language(request, lang))
+    return web.render(template, request, rows=rows, lang=spoken)
 
 
 @router.get("/appointments/mine/{number}.ics")
@@ -104,7 +118,7 @@ def my_calendar(request: Request, who: Who, number: str, lang: str = "") -> Resp
     found = next((pair for pair in booking.appointments_of(who, _own(who)) if pair[0].id == number), None)
     if found is None:
         raise NotFound("There is no such appointment of yours", fix="Go back to your appointments.")
-    return _file(*found, _language(request, lang))
+    return _file(*found, language(request, lang))
 
 
 def _file(appointment: Appointment, schedule: Schedule | None, language: str) -> Response:
@@ -127,11 +141,6 @@ def _own(who: Principal) -> str:
     if who.role is not Role.PATIENT or kind != "Patient" or not number:
         raise Forbidden("This page is for patients", fix="Sign in with the account of a patient.")
     return number
-
-
-def _language(request: Request, wanted: str) -> str:
-    spoken = [part.strip()[:2].lower() for part in request.headers.get("accept-language", "").split(",")]
-    return next((one for one in (wanted, *spoken) if one in LANGUAGES), LANGUAGES[0])
 
 
 def _require_person(who: Principal) -> None:

@@ -1,4 +1,4 @@
-"""The hospital's FHIR server: takes signed reports by conditional update, and can be told to misbehave.
+"""The hospital's FHIR server: takes signed reports and messages for patients, and can be told to misbehave.
 
 Source: http://hl7.org/fhir/R4/http.html#cond-update
 """
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
 from services.simulator.mood import Control, Mood
+from services.simulator.phone import Phone
 from services.simulator.reports import Received, Reports
 from services.simulator.settings import settings
 from shared import telemetry
@@ -31,10 +32,10 @@ def app() -> FastAPI:
     return hospital(Reports(settings().journal), Control())
 
 
-def hospital(reports: Reports, control: Control) -> FastAPI:
-    """The application around its two memories."""
+def hospital(reports: Reports, control: Control, phone: Phone | None = None) -> FastAPI:
+    """The application around its memories."""
     made = FastAPI(title="St Luke (simulated)", docs_url=None, redoc_url=None, openapi_url=None)
-    made.state.reports, made.state.control = reports, control
+    made.state.reports, made.state.control, made.state.phone = reports, control, phone or Phone()
     made.include_router(router)
     made.add_exception_handler(HubError, _told)
     return made
@@ -42,6 +43,11 @@ def hospital(reports: Reports, control: Control) -> FastAPI:
 
 def _reports(request: Request) -> Reports:
     found: Reports = request.app.state.reports
+    return found
+
+
+def _phone(request: Request) -> Phone:
+    found: Phone = request.app.state.phone
     return found
 
 
@@ -66,8 +72,9 @@ async def _body(request: Request) -> dict[str, Any]:
         resource = orjson.loads(await request.body())
     except orjson.JSONDecodeError:
         raise InvalidResource("The body is not JSON") from None
-    if not isinstance(resource, dict) or resource.get("resourceType") != "DiagnosticReport":
-        raise InvalidResource("This door takes a DiagnosticReport", expression="DiagnosticReport")
+    kind = request.url.path.rpartition("/")[2]
+    if not isinstance(resource, dict) or resource.get("resourceType") != kind:
+        raise InvalidResource(f"This door takes a {kind}", expression=kind)
     return resource
 
 
@@ -115,10 +122,20 @@ def read(number: str, reports: Stored) -> Response:
     return _answer(versions[-1], 200)
 
 
+@router.post("/fhir/CommunicationRequest", status_code=201)
+def bring(
+    request: Annotated[dict[str, Any], Depends(_body)], phone: Annotated[Phone, Depends(_phone)]
+) -> dict[str, str]:
+    """Bring a text to a patient's telephone; nothing of it is logged."""
+    phone.take(request)
+    return {"resourceType": "CommunicationRequest", "status": "completed"}
+
+
 @router.get("/fhir/metadata")
 def metadata() -> Response:
     """What this server says of itself."""
     report = {"type": "DiagnosticReport", "conditionalUpdate": True}
+    message = {"type": "CommunicationRequest", "interaction": [{"code": "create"}]}
     return _json(
         {
             "resourceType": "CapabilityStatement",
@@ -127,7 +144,7 @@ def metadata() -> Response:
             "kind": "instance",
             "fhirVersion": "4.0.1",
             "format": ["json"],
-            "rest": [{"mode": "server", "resource": [report]}],
+            "rest": [{"mode": "server", "resource": [report, message]}],
         },
         200,
     )
@@ -150,6 +167,14 @@ def told(mood: Mood, control: Annotated[Control, Depends(_at_the_machine)]) -> M
 def received(reports: Stored, _: Annotated[Control, Depends(_at_the_machine)]) -> list[dict[str, Any]]:
     """Every arrival with its key, version, time and digest, but no contents."""
     return [{name: value for name, value in vars(one).items() if name != "resource"} for one in reports.all()]
+
+
+@router.get("/control/telephone")
+def telephone(
+    phone: Annotated[Phone, Depends(_phone)], _: Annotated[Control, Depends(_at_the_machine)]
+) -> list[dict[str, Any]]:
+    """What patients read on their telephones, the newest first."""
+    return [vars(one) for one in reversed(phone.all())]
 
 
 @router.get("/healthz")

@@ -57,7 +57,7 @@ def test_exactly_the_table_is_allowed_where_operators_keep_the_servers(build: Ca
     table |= edges(["monitoring"], ["simulator-api"], [8080])
     table |= edges(set(names(hub)) - {"simulator-api"}, ["postgres"], [5432])
     table |= edges(of_the_broker(by), ["rabbitmq"], [5672])
-    table |= edges(deliverers(by), ["simulator-api"], [8080])
+    table |= edges(deliverers(by) | {"gateway-api"}, ["simulator-api"], [8080])
     table |= edges(["postgres", "rabbitmq"], ["dns"], [53])
     table |= edges(["postgres", "cnpg"], ["postgres"], [5432, 8000])
     table |= edges(["rabbitmq"], ["rabbitmq"], [4369, 25672])
@@ -74,7 +74,7 @@ def test_exactly_the_table_is_allowed_where_a_site_has_its_own_servers(build: Ca
     table = common(hub, by)
     table |= edges(names(hub), ["postgres-server"], [5432])
     table |= edges(of_the_broker(by), ["rabbitmq-server"], [5671, 5672])
-    table |= edges(deliverers(by), ["ehr"], [443])
+    table |= edges(deliverers(by) | {"gateway-api"}, ["ehr"], [443])
     assert allowed(objects, [*hub, *OUTSIDERS]) == table
 
 

@@ -18,6 +18,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from services.simulator import fhir
 from services.simulator.demo.forms import Browser
+from services.simulator.demo.patient import Patient, telephone
 from services.simulator.demo.people import People
 from services.simulator.demo.reader import Reader
 from services.simulator.demo.steps import Progress, Step
@@ -80,6 +81,7 @@ def test_no_operator_ever_sees_a_patient(
     with Browser(hub.public_url) as browser:
         Reader(browser, cast.synthetic).sign(case)
     assert follow(hospital, [case], Step, lambda *_: None), case.at
+    codes = sign_in_as_patient(hub, case.examination)
     be_refused(hospital, marked())
     sent = poison(shadow, marked())
     assert any(len(listed(command)) >= letters + sent for _ in range(60)), "the letters did not come"
@@ -94,6 +96,18 @@ def test_no_operator_ever_sees_a_patient(
         *operators_pages(hub, cast),
     ]
     assert [match.group() for text in seen for match in SECRETS.finditer(text)] == []
+    assert [code for code in codes for text in seen if code in text] == []
+
+
+def sign_in_as_patient(hub: Hub, examination: Examination) -> list[str]:
+    """The patient asks for a code and opens the own page; returns what came to the telephone, as typed and as shown."""
+    phone = telephone(hub.url("simulator-api"))
+    with Browser(hub.public_url) as browser:
+        Patient(browser, phone, examination).sign_in()
+    texts = [one["text"] for one in httpx.get(phone).json() if one["to"] == examination.mrn]
+    shown = [match.group() for text in texts for match in re.finditer(r"[A-Z0-9]{4}-[A-Z0-9]{4}", text)]
+    assert shown
+    return [*shown, *(code.replace("-", "") for code in shown)]
 
 
 def listed(command: Command) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
+from urllib.parse import parse_qs
 
 from services.gateway.domain.access import PRELIMINARY_SCOPE
 from shared.errors import InvalidResource
@@ -14,6 +15,9 @@ LONGEST_PASSWORD: Final = 256
 
 SITTING_ENDS: Final = timedelta(hours=8)
 """A working day: after it one signs in again."""
+
+PATIENT_SITTING_ENDS: Final = timedelta(hours=1)
+"""Of a patient who came with a code: often on a telephone, and the next code is a minute away."""
 
 TRIES_WINDOW: Final = timedelta(minutes=5)
 TRIES_A_NAME: Final = 10
@@ -66,3 +70,14 @@ def local_path(wanted: str) -> str:
     """Where to go after signing in: a path of this hub, never another site's address."""
     plain = wanted.startswith("/") and not wanted.startswith(("//", "/sign-")) and wanted.isprintable()
     return wanted if plain and "\\" not in wanted else "/"
+
+
+def is_of_patients(wanted: str) -> bool:
+    """Whether an address to go on to is a patient's: they sign in with a code, not with a password."""
+    path = wanted.partition("?")[0]
+    return any(path == own or path.startswith(f"{own}/") for own in ("/me", "/appointments/mine"))
+
+
+def language_in(wanted: str) -> str:
+    """The language that an address to go on to asks for; empty when it does not."""
+    return parse_qs(wanted.partition("?")[2]).get("lang", [""])[0]

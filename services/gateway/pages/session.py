@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from fastapi import Request, Response
 
 from services.gateway.domain.accounts import SITTING_ENDS
+from services.gateway.fhir.patients import name_of
 from services.gateway.settings import settings
-from services.gateway.store import Account
+from services.gateway.store import Account, Stored
 from shared.errors import Unauthenticated
 from shared.security import COOKIE, SESSION_LIFETIME, Principal, Role, sign, verify
 
@@ -22,6 +23,12 @@ def principal_of(account: Account, sid: str) -> Principal:
     return Principal(
         account.name, account.display_name, Role(account.role), account.fhir_user, "user", frozenset(), sid
     )
+
+
+def patient_principal(patient: Stored, sid: str) -> Principal:
+    """A patient who came with a code; without an account, the sign-in itself is the subject."""
+    who = f"Patient/{patient.id}"
+    return Principal(f"code:{sid}", name_of(patient.resource), Role.PATIENT, who, "user", frozenset(), sid)
 
 
 def set_cookie(answer: Response, who: Principal) -> None:

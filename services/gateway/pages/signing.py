@@ -16,7 +16,8 @@ from fastapi.responses import RedirectResponse
 
 from services.gateway import store
 from services.gateway.domain import accounts
-from services.gateway.pages.session import drop_cookie, principal_of, set_cookie, signed_in_before
+from services.gateway.fhir.patients import is_active
+from services.gateway.pages.session import drop_cookie, patient_principal, principal_of, set_cookie, signed_in_before
 from services.gateway.store import Account, Session
 from shared import audit, web
 from shared.errors import TooMany, Unauthenticated
@@ -33,6 +34,8 @@ def form(request: Request, next: str = "/") -> Response:  # noqa: A002 (its name
     """The form; who is signed in already goes on."""
     if visitor(request):
         return RedirectResponse(accounts.local_path(next), status_code=303)
+    if accounts.is_of_patients(next):
+        return RedirectResponse(f"/sign-in/code?next={quote(accounts.local_path(next), safe='')}", status_code=303)
     return web.render("gateway/sign_in.html", request, next=accounts.local_path(next), problem=None, username="")
 
 
@@ -116,7 +119,10 @@ def _still_signed_in(request: Request) -> Principal | None:
         return None
     with store.transaction() as session:
         account = store.find_signed_in(session, before.session, accounts.SITTING_ENDS)
-    return principal_of(account, before.session) if account else None
+        patient = store.find_signed_in_patient(session, before.session, accounts.PATIENT_SITTING_ENDS)
+    if account:
+        return principal_of(account, before.session)
+    return patient_principal(patient, before.session) if patient and is_active(patient.resource) else None
 
 
 def _count_tries(request: Request, name: str) -> None:

@@ -1,5 +1,7 @@
 """`/`: people go to where their work is; everybody else reads what this is."""
 
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -9,6 +11,14 @@ from shared.security import COOKIE, Role
 
 router = APIRouter()
 
+WORK: Final = {
+    Role.RADIOLOGIST: "/worklist",
+    Role.SECRETARY: "/appointments/day",
+    Role.ADMINISTRATOR: "/ops",
+    Role.PATIENT: "/me",
+}
+"""Where the work of a role is."""
+
 
 @router.get("/")
 def start(request: Request) -> Response:
@@ -16,10 +26,6 @@ def start(request: Request) -> Response:
     who = visitor(request)
     if who is None and request.cookies.get(COOKIE):
         return RedirectResponse("/sign-in/renew?next=%2F", status_code=303)
-    if who is not None and who.role is Role.RADIOLOGIST:
-        return RedirectResponse("/worklist", status_code=303)
-    if who is not None and who.role is Role.SECRETARY:
-        return RedirectResponse("/appointments/day", status_code=303)
-    if who is not None and who.role is Role.ADMINISTRATOR:
-        return RedirectResponse("/ops", status_code=303)
+    if who is not None and who.role in WORK:
+        return RedirectResponse(WORK[who.role], status_code=303)
     return web.render("gateway/start.html", request)

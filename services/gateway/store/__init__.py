@@ -9,6 +9,7 @@ from services.gateway.store.accounts import (
     Client,
     add_account,
     add_client,
+    begin_patient_sign_in,
     begin_sign_in,
     count_try,
     disable_account,
@@ -17,11 +18,13 @@ from services.gateway.store.accounts import (
     find_account,
     find_client,
     find_signed_in,
+    find_signed_in_patient,
     forget_tries,
     list_accounts,
     list_clients,
 )
 from services.gateway.store.answers import Answer, Claim, claim_answer, claim_answers, give_answer
+from services.gateway.store.codes import find_patients, keep_code, use_code
 from services.gateway.store.intake import Saved, take_in, take_in_group
 from services.gateway.store.resources import Stored, find, find_by_identifier, lock
 from services.gateway.store.search import search
@@ -39,6 +42,7 @@ __all__ = [
     "Stored",
     "add_account",
     "add_client",
+    "begin_patient_sign_in",
     "begin_sign_in",
     "claim_answer",
     "claim_answers",
@@ -50,9 +54,12 @@ __all__ = [
     "find_account",
     "find_by_identifier",
     "find_client",
+    "find_patients",
     "find_signed_in",
+    "find_signed_in_patient",
     "forget_tries",
     "give_answer",
+    "keep_code",
     "list_accounts",
     "list_clients",
     "lock",
@@ -60,4 +67,5 @@ __all__ = [
     "take_in",
     "take_in_group",
     "transaction",
+    "use_code",
 ]

@@ -7,7 +7,8 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.gateway.store.tables import ACCOUNT, CLIENT, SIGN_IN, SIGN_IN_TRY
+from services.gateway.store.resources import COLUMNS, Stored, stored_from
+from services.gateway.store.tables import ACCOUNT, CLIENT, RESOURCE, SIGN_IN, SIGN_IN_TRY
 from shared.errors import Conflict, NotFound
 
 
@@ -90,6 +91,22 @@ def disable_account(session: Session, name: str) -> None:
 def begin_sign_in(session: Session, sid: str, account: str) -> None:
     """A person signed in."""
     session.execute(insert(SIGN_IN).values(sid=sid, account=account))
+
+
+def begin_patient_sign_in(session: Session, sid: str, patient: str) -> None:
+    """A patient signed in with a code."""
+    session.execute(insert(SIGN_IN).values(sid=sid, patient=patient))
+
+
+def find_signed_in_patient(session: Session, sid: str, lasts: timedelta) -> Stored | None:
+    """Whose sign-in with a code it is, while it lasts."""
+    query = (
+        select(*COLUMNS)
+        .join(SIGN_IN, SIGN_IN.c.patient == RESOURCE.c.id)
+        .where(SIGN_IN.c.sid == sid, SIGN_IN.c.ended_at.is_(None), SIGN_IN.c.started_at > func.now() - lasts)
+    )
+    row = session.execute(query).first()
+    return stored_from(row) if row else None
 
 
 def find_signed_in(session: Session, sid: str, lasts: timedelta) -> Account | None:

@@ -107,10 +107,25 @@ SIGN_IN = Table(
     "sign_in",
     METADATA,
     Column("sid", Text, primary_key=True),
-    Column("account", Text, ForeignKey(ACCOUNT.c.name), nullable=False),
+    Column("account", Text, ForeignKey(ACCOUNT.c.name)),
+    Column("patient", UUID(as_uuid=False)),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("ended_at", DateTime(timezone=True)),
 )
+
+"""Of an account, or of a patient who came with a code."""
+
+SIGN_IN_CODE = Table(
+    "sign_in_code",
+    METADATA,
+    Column("holder", UUID(as_uuid=False), primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+)
+"""The one code of a patient; a holder who is no patient stands for a number that nobody has."""
 
 SIGN_IN_TRY = Table(
     "sign_in_try",

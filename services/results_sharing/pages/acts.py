@@ -58,9 +58,29 @@ def draft(case_id: str, who: Reader, text: Text = "") -> Response:
 
 
 @router.post("/sign")
-def sign(request: Request, case_id: str, who: Reader, text: Text = "") -> Response:
-    """The report, signed with the reader's name."""
-    return _done(request, who, case_id, lambda: reading.sign(who, case_id, text), Typed(report=text))
+def sign(
+    request: Request,
+    case_id: str,
+    who: Reader,
+    text: Text = "",
+    announced: Text = "",
+    appointment: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """The report, signed with the reader's name; the patient reads it at once, or from an appointment on."""
+    ticked = announced == "yes"
+    return _done(
+        request,
+        who,
+        case_id,
+        lambda: reading.sign(who, case_id, text, announced=ticked, appointment=appointment),
+        Typed(report=text, announced=ticked, appointment=appointment),
+    )
+
+
+@router.post("/release")
+def release(request: Request, case_id: str, who: Reader) -> Response:
+    """The patient may read the report now, before the appointment."""
+    return _done(request, who, case_id, lambda: reading.let_go(who, case_id))
 
 
 @router.post("/addendum")

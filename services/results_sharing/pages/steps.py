@@ -36,6 +36,8 @@ class Typed:
     addendum: str | None = None
     withdrawal: str | None = None
     hold_reason: str | None = None
+    announced: bool = False
+    appointment: str = ""
 
 
 @dataclass(frozen=True)

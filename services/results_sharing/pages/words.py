@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
-from services.results_sharing.store import Moment
+from services.results_sharing.domain.release import shows
+from services.results_sharing.store import CaseView, Moment
 from shared.events import Event, Lane
 from shared.web import when
 
@@ -94,6 +95,11 @@ def delivery(case: Case) -> tuple[str, str]:
     if way.problem:
         return "Not at the hospital yet; the hub keeps trying by itself.", "amber"
     return "On its way to the hospital.", "accent"
+
+
+def can_read(view: CaseView) -> bool:
+    """Whether the patient of a signed case is shown what became of it."""
+    return shows(view.versions[0].status, view.release, datetime.now(UTC))
 
 
 def score(probability: float) -> str:

@@ -13,7 +13,7 @@ from services.results_sharing.reading.review import (
     show_now,
     targets,
 )
-from services.results_sharing.reading.signature import amend, resolve_hold, sign, withdraw
+from services.results_sharing.reading.signature import amend, let_go, resolve_hold, sign, withdraw
 
 __all__ = [
     "Lists",
@@ -21,6 +21,7 @@ __all__ = [
     "decide",
     "give_impression",
     "keep_draft",
+    "let_go",
     "open_case",
     "open_worklist",
     "resolve_hold",

@@ -6,14 +6,16 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 
 from services.results_sharing import store
-from services.results_sharing.domain import hold, report
+from services.results_sharing.domain import hold, release, report
 from services.results_sharing.domain.case import Case
+from services.results_sharing.domain.looks import HELD_BACK, LET_GO
 from services.results_sharing.domain.report import Signer, Version
 from services.results_sharing.domain.review import accepted_finding
 from services.results_sharing.domain.state import state
 from services.results_sharing.fhir import messages
 from services.results_sharing.fhir.report import to_provenance, to_report
 from services.results_sharing.reading.sitting import entities, now, record
+from services.results_sharing.settings import settings
 from services.results_sharing.store import Session, transaction
 from shared import outbox
 from shared.security import Principal
@@ -31,21 +33,29 @@ DECISIONS = Counter(
 )
 
 
-def sign(who: Principal, case_id: str, text: str) -> Version:
+def sign(who: Principal, case_id: str, text: str, *, announced: bool = False, appointment: str = "") -> Version:
     """Sign the report: it is the human's, final, and on its way to the hospital when this returns.
+
+    Args:
+        announced: the patient is to be told at an appointment, and reads it from then on.
+        appointment: local date and time of it, see `domain.release.hold_from`.
 
     Raises:
         Forbidden: not a named radiologist.
         Conflict: somebody else signed first, the case has ended or is on hold, or there is no first impression.
-        InvalidResource: no text.
+        InvalidResource: no text, or no appointment at which it can be announced.
     """
     signer = _signer(who)
+    held = release.hold_from(appointment, settings().time_zone, signer.name, now(), announced=announced)
     with transaction() as session:
         case = store.load(session, case_id, lock=True)
         mine = store.review_of(session, case_id, who.subject)
         version = report.signed(case, mine, text, signer, now())
         seconds = (version.signed_at - mine.opened_at).total_seconds() if mine else None
         kept = _keep(session, who, case, version, seconds, accepted_finding(case, mine))
+        if held:
+            store.save_hold(session, case_id, held)
+            record(session, who, "rest", "U", entities(case), detail=HELD_BACK)
     if mine and seconds is not None:
         TO_SIGN.labels(case.lane).observe(seconds)
     if mine and mine.decision and case.answer:
@@ -84,6 +94,20 @@ def withdraw(who: Principal, case_id: str, reason: str, seen: int) -> Version:
         current = store.current_report(session, case_id)
         version = report.withdrawn(current, case, reason, signer, now(), seen=seen)
         return _keep(session, who, case, version, None)
+
+
+def let_go(who: Principal, case_id: str) -> None:
+    """Let the patient read a signed report before the appointment.
+
+    Raises:
+        Conflict: the patient can read it already, or nobody has signed.
+    """
+    signer = _signer(who)
+    with transaction() as session:
+        case = store.load(session, case_id, lock=True)
+        store.save_hold(session, case_id, release.released(store.hold_of(session, case_id), signer.name, now()))
+        record(session, who, "rest", "U", entities(case), detail=LET_GO)
+    log.info("report_released", case=case_id)
 
 
 def resolve_hold(who: Principal, case_id: str, action: hold.Action, reason: str) -> None:

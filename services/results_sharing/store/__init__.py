@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from services.results_sharing.store.audit import append_audit, audit_links, has_audit_hash
 from services.results_sharing.store.cases import Keys, bind, case_of_study, load, patients_of, remember, save
 from services.results_sharing.store.deliveries import Deliveries, deliveries
+from services.results_sharing.store.patients import Signed, hold_of, looks_of, save_hold, signed_of
 from services.results_sharing.store.reconciliation import Reconciliation, reconciliation, stuck
 from services.results_sharing.store.reports import add_report, current_report, reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, agreement_by_week, review_of, save_review
@@ -31,6 +32,7 @@ __all__ = [
     "Reconciliation",
     "ServiceLevel",
     "Session",
+    "Signed",
     "add_report",
     "agreement",
     "agreement_by_week",
@@ -43,7 +45,9 @@ __all__ = [
     "deliveries",
     "finished",
     "has_audit_hash",
+    "hold_of",
     "load",
+    "looks_of",
     "patients_of",
     "reconciliation",
     "record",
@@ -52,8 +56,10 @@ __all__ = [
     "review_of",
     "risks_of",
     "save",
+    "save_hold",
     "save_review",
     "service_level",
+    "signed_of",
     "stuck",
     "take_risk",
     "timeline_of",

@@ -1,12 +1,14 @@
 """The audit table: AuditEvents of all services in one chain, one appended at a time."""
 
+import json
 from collections.abc import Callable, Iterator
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from services.results_sharing.domain.chain import GENESIS, Link, link_hash
-from services.results_sharing.store.tables import AUDIT
+from services.results_sharing.domain.looks import about
+from services.results_sharing.store.tables import AUDIT, AUDIT_ABOUT
 
 APPENDING = 0x48756202
 """Advisory lock under which the chain grows ("Hub" and a 2)."""
@@ -25,6 +27,8 @@ def append_audit(session: Session, event: str, sign: Callable[[str], str]) -> Li
     hashed = link_hash(previous, event)
     link = Link(number, event, hashed, sign(hashed))
     session.execute(insert(AUDIT).values(**vars(link)))
+    if things := about(json.loads(event)):
+        session.execute(insert(AUDIT_ABOUT), [{"about": thing, "number": number} for thing in things])
     return link
 
 

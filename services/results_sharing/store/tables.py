@@ -115,3 +115,23 @@ AUDIT = Table(
     Column("signature", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+AUDIT_ABOUT = Table(
+    "audit_about",
+    METADATA,
+    Column("about", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+)
+"""By what an audit record is found again: `Patient/<id>`, or a study's `urn:oid:<uid>`, whosever study it turns out."""
+
+HOLDS = Table(
+    "release_hold",
+    METADATA,
+    Column("case_id", Text, ForeignKey("cases.id"), primary_key=True),
+    Column("until", DateTime(timezone=True), nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", DateTime(timezone=True), nullable=False),
+    Column("wished_at", DateTime(timezone=True)),
+    Column("released_at", DateTime(timezone=True)),
+    Column("released_by", Text),
+)

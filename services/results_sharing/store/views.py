@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
+from services.results_sharing.domain.release import Hold
 from services.results_sharing.domain.report import Version
 from services.results_sharing.domain.review import Review, ai_for, risks_for
 from services.results_sharing.domain.risk import Risk
 from services.results_sharing.domain.state import State, active_hold, state
 from services.results_sharing.domain.worklist import Row, Targets, describe, ordered, row
 from services.results_sharing.store.cases import case_from, load, patients_of
+from services.results_sharing.store.patients import hold_of
 from services.results_sharing.store.reports import reports_of
 from services.results_sharing.store.reviews import Agreement, agreement, review_of, reviews_by
 from services.results_sharing.store.risks import risks_of
@@ -35,6 +37,7 @@ class CaseView:
         site: what readers here made of this model's flags so far; None while the answer is hidden.
         hold: code of the hold that stands.
         versions: signed versions, the newest first.
+        release: what keeps the signed report from its patient, or once did.
     """
 
     case: Case
@@ -50,6 +53,7 @@ class CaseView:
     versions: list[Version]
     timeline: list[Moment]
     risks: list[Risk]
+    release: Hold | None = None
 
 
 def worklist(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 500) -> list[Row]:
@@ -115,4 +119,5 @@ def case_view(session: Session, case_id: str, reader: str) -> CaseView:
         versions=reports_of(session, case_id),
         timeline=timeline_of(session, case_id),
         risks=risks if case.signed else risks_for(review, risks),
+        release=hold_of(session, case_id) if case.signed else None,
     )

@@ -18,9 +18,11 @@ SHORT = {
     Step.ANALYSED: "AI",
     Step.READY: "ready",
     Step.RISK: "risk",
+    Step.SIGNED: "sign",
     Step.DELIVERED: "EHR",
     Step.PROPOSED: "plan",
-    Step.BOOKED: "booked",
+    Step.BOOKED: "book",
+    Step.SEEN: "seen",
 }
 HEADINGS = tuple(SHORT.get(step, str(step)) for step in Step)
 """Short enough for a terminal of 80 columns."""

@@ -101,6 +101,10 @@ class Browser:
         """
         return _page(self._http.get(path))
 
+    def cookie(self, name: str) -> str:
+        """A cookie that the hub gave."""
+        return str(self._http.cookies[name])
+
     def submit(self, path: str, action: str, **answers: str) -> str:
         """Fill in the form of a page that leads to `action`, send it, and return the page that follows.
 

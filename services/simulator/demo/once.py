@@ -1,10 +1,11 @@
-"""What the synthetic reader and the synthetic secretary do when nobody sits at the browser."""
+"""What the synthetic reader, secretary and patient do when nobody sits at the browser."""
 
 import itertools
 from collections.abc import Callable, Sequence
 
 from services.simulator.demo.display import name
 from services.simulator.demo.forms import Browser
+from services.simulator.demo.patient import Patient
 from services.simulator.demo.people import People
 from services.simulator.demo.reader import Reader
 from services.simulator.demo.secretary import Secretary
@@ -41,3 +42,16 @@ def confirm_all(hub: str, who: People, cases: Sequence[Progress], say: Say) -> N
             if Step.PROPOSED in case.at and Step.BOOKED not in case.at:
                 secretary.confirm(case)
                 say(f"{name(case)}: follow-up confirmed by the synthetic secretary")
+
+
+def read_as_patient(hub: str, telephone: str, case: Progress, say: Say) -> None:
+    """The synthetic patient of a case signs in with a code and reads the released result.
+
+    Raises:
+        HubError: a page is not as expected, or the hub says no.
+    """
+    case.awaits |= {Step.SEEN}
+    with Browser(hub) as browser:
+        shown = Patient(browser, telephone, case.examination).read(case)
+    told = "reads the signed report" if shown else "does not find the report"
+    say(f"{name(case)}: the synthetic patient signs in with a code from the telephone, and {told}")

@@ -23,6 +23,7 @@ class Step(StrEnum):
     DELIVERED = "delivered"
     PROPOSED = "follow-up proposed"
     BOOKED = "follow-up booked"
+    SEEN = "seen by the patient"
 
 
 BY_EVENT: Final = {
@@ -38,7 +39,7 @@ BY_EVENT: Final = {
 }
 
 FOLLOW_UP: Final = frozenset({Step.PROPOSED, Step.BOOKED})
-OF_SOME: Final = FOLLOW_UP | {Step.RISK}
+OF_SOME: Final = FOLLOW_UP | {Step.RISK, Step.SEEN}
 """Steps that only some cases take."""
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from services.simulator.demo import proof
-from services.simulator.demo.display import Display
-from services.simulator.demo.once import confirm_all, sign_all
+from services.simulator.demo.display import Display, name
+from services.simulator.demo.once import confirm_all, read_as_patient, sign_all
 from services.simulator.demo.operator import open_a_schedule
+from services.simulator.demo.patient import PAGE as MINE
+from services.simulator.demo.patient import telephone
 from services.simulator.demo.people import People, people
 from services.simulator.demo.secretary import PAGE
 from services.simulator.demo.steps import Progress, Step
@@ -25,7 +27,7 @@ from shared.embedded import Hub, run_hub
 from shared.errors import HubError
 
 BEFORE_A_HUMAN = (Step.ANNOUNCED, Step.STORED, Step.COMPLETE, Step.ANALYSED, Step.READY)
-WITHOUT_A_SECRETARY = tuple(step for step in Step if step is not Step.BOOKED)
+WITHOUT_A_SECRETARY = tuple(step for step in Step if step not in {Step.BOOKED, Step.SEEN})
 
 
 def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
@@ -50,7 +52,7 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
         cases = [Progress(examination) for examination in examinations(number, len(MIX), datetime.now(UTC))]
         for case in cases:
             case.awaits |= {Step.RISK} if case.examination.picture == "adult" else set()
-        _introduce(console, hub, who)
+        _introduce(console, hub, who, cases[0])
         with Display(console, cases) as display, ThreadPoolExecutor(max_workers=1) as sending:
             sent = sending.submit(send_all, hospital, [case.examination for case in cases])
             check = _raiser(sent)
@@ -60,6 +62,7 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
                     sign_all(hub.public_url, who, cases, display.say)
                     follow(hospital, cases, WITHOUT_A_SECRETARY, display.show, ward=ward)
                     confirm_all(hub.public_url, who, cases, display.say)
+                    read_as_patient(hub.public_url, telephone(hub.url("simulator-api")), cases[0], display.say)
                 except HubError as error:
                     display.say(f"The synthetic people cannot go on: {error.message}")
                 else:
@@ -71,16 +74,20 @@ def play(state: Path, *, once: bool, seed: int | None, console: Console) -> int:
         return proof.judge(hub, cases, console)
 
 
-def _introduce(console: Console, hub: Hub, who: People) -> None:
+def _introduce(console: Console, hub: Hub, who: People, first: Progress) -> None:
     for page, whose in (("/worklist", who.radiologist), (PAGE, who.secretary), ("/ops", who.operator)):
         console.print()
         console.print(f"  Open      [bold]{hub.public_url}{page}[/bold]", highlight=False)
         console.print(f"  Sign in   [bold]{whose.name}[/bold]", highlight=False)
         console.print(f"  Password  [bold]{whose.password}[/bold]", highlight=False, markup=True)
     console.print()
+    console.print(f"  Open      [bold]{hub.public_url}{MINE}[/bold]  as the patient {name(first)}", highlight=False)
+    console.print(f"  Number    [bold]{first.examination.mrn}[/bold]  born {first.examination.born}", highlight=False)
+    console.print(f"  Telephone [bold]{telephone(hub.url('simulator-api'))}[/bold]", highlight=False)
+    console.print()
     console.print("A simulated hospital sends six synthetic studies and laboratory values.")
     console.print("Read one, accept what the model found, sign, and watch the report go back;")
-    console.print("then confirm the follow-up as the secretary.")
+    console.print("then confirm the follow-up as the secretary, and read the result as the patient.")
 
 
 def _teller(display: Display, started: float) -> Moved:

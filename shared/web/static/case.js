@@ -38,10 +38,14 @@ async function send(form, button) {
 /** Put the new state of the case in place of the old; words in boxes of other forms are carried over. */
 function swap(page, form, next) {
   const made = document.adoptNode(page.getElementById("work"));
-  for (const box of work().querySelectorAll("textarea")) {
-    const same = made.querySelector(`textarea[id="${box.id}"]`);
-    if (same && box.value && !form.contains(box)) same.value = box.value; // newer than the draft that the hub kept
+  for (const box of work().querySelectorAll("textarea, #announced, #appointment")) {
+    const same = made.querySelector(`[id="${box.id}"]`);
+    if (!same || form.contains(box)) continue;
+    if (box.type === "checkbox") same.checked = box.checked;
+    else if (box.value) same.value = box.value; // newer than the draft that the hub kept
   }
+  const [before, after] = [document.getElementById("patient"), made.querySelector("#patient")];
+  if (before && after) after.open ||= before.open;
   localTimes(made);
   work().replaceWith(made);
   replace(page, "state");
@@ -115,7 +119,7 @@ document.addEventListener("input", ({ target }) => {
   if (!form) return;
   clearTimeout(keeping);
   keeping = setTimeout(async () => {
-    const body = new URLSearchParams({ text: target.value });
+    const body = new URLSearchParams({ text: form.elements.text.value });
     const answer = await fetch(form.dataset.draft, { method: "POST", body }).catch(() => null);
     const told = form.querySelector("[data-is=draft]");
     if (told) told.textContent = answer?.ok ? "Draft kept. Only you see it." : "The draft could not be kept yet; the text is still here.";
