@@ -27,6 +27,7 @@ HUB_MADE: Final = frozenset(
         "RiskAssessment",
         "Schedule",
         "Slot",
+        "Task",
     }
 )
 """What is kept of a message; the hospital's own resources came by its own door, and are not overwritten by copies."""

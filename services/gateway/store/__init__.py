@@ -23,7 +23,7 @@ from services.gateway.store.accounts import (
 )
 from services.gateway.store.answers import Answer, Claim, claim_answer, claim_answers, give_answer
 from services.gateway.store.intake import Saved, take_in, take_in_group
-from services.gateway.store.resources import Stored, find, find_by_identifier, lock
+from services.gateway.store.resources import Stored, find, find_by_identifier, find_of_patient, lock
 from services.gateway.store.search import search
 from services.gateway.store.sittings import begin_sittings
 from shared import db
@@ -52,6 +52,7 @@ __all__ = [
     "find_account",
     "find_by_identifier",
     "find_client",
+    "find_of_patient",
     "find_signed_in",
     "forget_tries",
     "give_answer",

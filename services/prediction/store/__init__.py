@@ -4,6 +4,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from services.prediction.store.consents import denies_ai
 from services.prediction.store.records import lock, now, record_of, take_in
 from services.prediction.store.sayings import Saying, save_saying, saying_of
 from shared import db
@@ -16,6 +17,7 @@ __all__ = [
     "SERVICE",
     "Saying",
     "Session",
+    "denies_ai",
     "lock",
     "now",
     "record_of",

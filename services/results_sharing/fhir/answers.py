@@ -14,6 +14,7 @@ from shared.fhir.message import Message
 Resource = dict[str, Any]
 
 REASONS: Final = {
+    "consent": "the patient refuses analysis by AI",
     "adult": "adult",
     "age-unknown": "age unknown",
     "too-young": "too young",
