@@ -50,6 +50,28 @@ def test_a_risk_is_found_by_patient_and_date_and_names_what_it_used(
     assert ada.get(f"/fhir/RiskAssessment/{risk['id']}").json()["status"] == "preliminary"
 
 
+@pytest.mark.parametrize(
+    ("query", "hits"),
+    [
+        ("Flag?date=ge2026-01-01", 1),
+        ("Flag?date=lt2020-01-01", 0),
+        ("Flag?author={author}", 1),
+        ("RiskAssessment?performer={performer}", 1),
+        ("RiskAssessment?method=score2", 1),
+        ("RiskAssessment?method=qrisk", 0),
+    ],
+)
+def test_risks_and_flags_are_found_by_who_said_them_and_when(
+    query: str, hits: int, people: Callable[[Role], TestClient], kim: str
+) -> None:
+    ada = people(Role.CLINICIAN)
+    numbers = [heard(event, kim)["id"] for event in (Event.RISK_ESTIMATED, Event.FLAG_RAISED)]
+    risk = ada.get(f"/fhir/RiskAssessment/{numbers[0]}").json()
+    flag = ada.get(f"/fhir/Flag/{numbers[1]}").json()
+    named = {"performer": risk["performer"]["reference"], "author": flag["author"]["reference"]}
+    assert len(found(ada, query.format(**named))) == hits
+
+
 def test_what_nobody_has_signed_does_not_exist_for_a_system_without_the_scope(
     systems: Callable[..., TestClient], kim: str
 ) -> None:
