@@ -78,7 +78,8 @@ def _introduce(console: Console, hub: Hub, who: People) -> None:
         console.print(f"  Sign in   [bold]{whose.name}[/bold]", highlight=False)
         console.print(f"  Password  [bold]{whose.password}[/bold]", highlight=False, markup=True)
     console.print()
-    console.print("A simulated hospital sends six synthetic studies and laboratory values.")
+    console.print("A simulated hospital sends six synthetic studies and laboratory values;")
+    console.print("one patient has refused analysis by AI, and is read by you alone.")
     console.print("Read one, accept what the model found, sign, and watch the report go back;")
     console.print("then confirm the follow-up as the secretary.")
 
