@@ -84,7 +84,13 @@ TO_GATEWAY: Final = frozenset(
 )
 
 TO_IMAGING: Final = frozenset(
-    {Event.ORDER_REVOKED, Event.STUDY_AVAILABLE, Event.STUDY_COMPLETED, Event.QUIET_PERIOD_ENDED}
+    {
+        Event.ORDER_REVOKED,
+        Event.STUDY_AVAILABLE,
+        Event.RESOURCE_CHANGED,
+        Event.STUDY_COMPLETED,
+        Event.QUIET_PERIOD_ENDED,
+    }
 )
 
 TO_PREDICTION: Final = frozenset({Event.ORDER_PLACED, Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED})

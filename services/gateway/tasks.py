@@ -6,6 +6,7 @@ from typing import Any, Final
 from services.gateway import store
 from services.gateway.domain.draft import Draft
 from services.gateway.domain.search import is_id
+from services.gateway.fhir.signed import seen_risks, signed_risk
 from shared import inbox
 from shared.events import TO_GATEWAY
 from shared.fhir.message import Message
@@ -27,6 +28,7 @@ HUB_MADE: Final = frozenset(
         "RiskAssessment",
         "Schedule",
         "Slot",
+        "Task",
     }
 )
 """What is kept of a message; the hospital's own resources came by its own door, and are not overwritten by copies."""
@@ -43,8 +45,22 @@ def keep(message: Message) -> None:
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
+        drafts += _signed(session, message)
         saved = store.take_in(session, drafts, origin="hub", said_at=said_at)
     log.info("resources_kept", source=str(message.event), written=sum(one.changed for one in saved))
+
+
+def _signed(session: store.Session, message: Message) -> list[Draft]:
+    """The risks of a signed report, where the repository still has the very word that its signer saw."""
+    found: list[Draft] = []
+    for seen in seen_risks(message):
+        before = store.find(session, "RiskAssessment", seen.copy)
+        living = store.find(session, "RiskAssessment", seen.number)
+        if risk := before or (living if living and living.said_at == seen.at else None):
+            found.append(Draft(signed_risk(seen, risk.resource), id=seen.copy))
+        else:
+            log.warning("signed_risk_not_kept", report=seen.report["id"])
+    return found
 
 
 def _said_at(message: Message) -> datetime:

@@ -1,7 +1,7 @@
 """The examinations of a simulated hospital: who, what, how urgent; the same for the same seed and day."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -17,6 +17,7 @@ First = Literal["announcement", "files"]
 MRN_SYSTEM: Final = "https://st-luke.example/mrn"
 ACCESSION_SYSTEM: Final = "https://st-luke.example/accession"
 ORDER_SYSTEM: Final = "https://st-luke.example/order"
+CONSENT_SYSTEM: Final = "https://st-luke.example/consent"
 STAFF_SYSTEM: Final = "https://st-luke.example/staff"
 ISSUER: Final = "ST-LUKE"
 """Issuer of Patient ID (0010,0021) in this hospital's files; it stands for `MRN_SYSTEM`."""
@@ -37,6 +38,7 @@ class Examination:
     Attributes:
         sample: seed of the picture.
         first: what the hub gets first.
+        refuses_ai: the patient denies analysis by AI, and the hospital says so before anything else.
     """
 
     picture: Picture
@@ -52,6 +54,7 @@ class Examination:
     accession: str
     order: str
     root: UUID
+    refuses_ai: bool = False
 
     @property
     def study_uid(self) -> str:
@@ -87,9 +90,14 @@ MIX: Final[tuple[tuple[Picture, Priority, First], ...]] = (
 """What comes in turn: each urgency, each kind of picture, either order of arrival."""
 
 
+REFUSES_AI: Final = 4
+"""Which one in turn is of a patient who denies analysis by AI."""
+
+
 def examinations(seed: int, count: int, now: datetime) -> list[Examination]:
     """The first `count` examinations of a seed, taken in the minutes before `now`."""
-    return [examination(seed, number, now, *MIX[number % len(MIX)]) for number in range(count)]
+    made = [examination(seed, number, now, *MIX[number % len(MIX)]) for number in range(count)]
+    return [replace(one, refuses_ai=place % len(MIX) == REFUSES_AI) for place, one in enumerate(made)]
 
 
 def examination(

@@ -1,15 +1,24 @@
-"""What the simulated hospital says in FHIR R4: patient, order, and the message that a study is available.
+"""What the simulated hospital says in FHIR R4: patient, Consent, order, and the message that a study is available.
 
 Sources: http://hl7.org/fhir/R4/messaging.html, http://hl7.org/fhir/R4/imagingstudy.html
 """
 
 from typing import Any
 
-from services.simulator.domain import ACCESSION_SYSTEM, MRN_SYSTEM, ORDER_SYSTEM, STAFF_SYSTEM, Examination
+from services.simulator.domain import (
+    ACCESSION_SYSTEM,
+    CONSENT_SYSTEM,
+    MRN_SYSTEM,
+    ORDER_SYSTEM,
+    STAFF_SYSTEM,
+    Examination,
+)
 from shared.events import Event
 from shared.fhir import codes
+from shared.fhir.consent import PURPOSE
 
-_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+_IDENTIFIER_TYPE = f"{_TERMINOLOGY}/v2-0203"
 _PROCEDURE = {"system": codes.SNOMED, "code": "399208008", "display": "Plain X-ray of chest"}
 
 
@@ -18,11 +27,26 @@ def patient(examination: Examination) -> dict[str, Any]:
     return {
         "resourceType": "Patient",
         "id": examination.id_of("patient"),
-        "meta": {"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]},
+        "meta": {"tag": [{"system": f"{_TERMINOLOGY}/v3-ActReason", "code": "HTEST"}]},
         "identifier": [_identifier("MR", MRN_SYSTEM, examination.mrn)],
         "name": [{"use": "official", "family": examination.family, "given": [examination.given]}],
         "gender": examination.gender,
         "birthDate": examination.born.isoformat(),
+    }
+
+
+def consent(examination: Examination) -> dict[str, Any]:
+    """The patient denies analysis by AI; signed when they came in."""
+    return {
+        "resourceType": "Consent",
+        "identifier": [{"system": CONSENT_SYSTEM, "value": f"C-{examination.mrn}"}],
+        "status": "active",
+        "scope": {"coding": [{"system": f"{_TERMINOLOGY}/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": codes.LOINC, "code": "59284-0", "display": "Consent Document"}]}],
+        "patient": {"type": "Patient", "identifier": {"system": MRN_SYSTEM, "value": examination.mrn}},
+        "dateTime": examination.started.isoformat(),
+        "policyRule": {"coding": [{"system": f"{_TERMINOLOGY}/v3-ActCode", "code": "OPTOUT"}]},
+        "provision": {"type": "deny", "purpose": [PURPOSE]},
     }
 
 

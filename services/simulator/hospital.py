@@ -84,6 +84,16 @@ class Hospital:
         kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
         self._send("/dicomweb/studies", body, {"Content-Type": kind, "Accept": "application/dicom+json"})
 
+    def send_consent(self, examination: Examination) -> None:
+        """Say that the patient denies analysis by AI; saying it again changes nothing.
+
+        Raises:
+            InvalidResource: the hub refuses the patient or the Consent.
+            Unavailable: the hub did not take it in time.
+        """
+        for resource in (fhir.patient(examination), fhir.consent(examination)):
+            self._create(resource)
+
     def send_results(self, examination: Examination) -> None:
         """Send what was measured of a patient whom the hub knows; sending it again changes nothing.
 
@@ -92,12 +102,7 @@ class Hospital:
             Unavailable: the hub did not take it in time.
         """
         for result in laboratory.results(examination):
-            known = result["identifier"][0]
-            headers = {
-                "Content-Type": "application/fhir+json",
-                "If-None-Exist": f"identifier={known['system']}|{known['value']}",
-            }
-            self._send("/fhir/Observation", orjson.dumps(result), headers)
+            self._create(result)
 
     def search(self, type_: str, **criteria: str) -> list[dict[str, Any]]:
         """The matches of a FHIR search at the hub."""
@@ -114,6 +119,15 @@ class Hospital:
         """Any resource to any door, whatever comes of it."""
         content = {"Content-Type": "application/fhir+json"}
         return self._http.request(method, path, content=orjson.dumps(resource), headers=content)
+
+    def _create(self, resource: dict[str, Any]) -> None:
+        """Once: by its identifier the hub knows what it has already."""
+        known = resource["identifier"][0]
+        headers = {
+            "Content-Type": "application/fhir+json",
+            "If-None-Exist": f"identifier={known['system']}|{known['value']}",
+        }
+        self._send(f"/fhir/{resource['resourceType']}", orjson.dumps(resource), headers)
 
     def _send(self, path: str, body: bytes, headers: dict[str, str]) -> None:
         deadline = time.monotonic() + self._patience.total_seconds()

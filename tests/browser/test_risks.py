@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from services.simulator.demo.people import People
 from services.simulator.demo.steps import Progress
 from services.simulator.demo.story import BEFORE_A_HUMAN
-from services.simulator.demo.watch import follow
+from services.simulator.demo.watch import follow, send
 from services.simulator.domain import MRN_SYSTEM, Examination
 from services.simulator.hospital import Hospital
 from shared.embedded import Hub
@@ -150,3 +150,43 @@ def test_the_alert_comes_at_once_and_the_figures_after_the_first_impression(
     page.evaluate("document.querySelectorAll('.work details').forEach((part) => { part.open = true })")
     look("signed")
     assert found == dict.fromkeys(found, ([], 0))
+
+
+def test_what_a_patient_refuses_is_said_where_the_answer_would_stand(
+    hub: Hub,
+    cast: People,
+    hospital: Hospital,
+    new_study: Callable[..., Examination],
+    open_context: Callable[..., BrowserContext],
+    violations: Callable[[Page], list[str]],
+) -> None:
+    """On the worklist and in the case, of image and record; the report is written as always."""
+    case = Progress(replace(new_study("adult", "stat", "announcement"), refuses_ai=True))
+    send(hospital, case.examination)
+    assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
+    page = open_context(width=1280, height=1400).new_page()
+    page.clock.install()
+    page.goto(f"{hub.public_url}/sign-in?next=/worklist")
+    page.get_by_label("Name").fill(cast.radiologist.name)
+    page.get_by_label("Password").fill(cast.radiologist.password)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    row = page.get_by_role("row").filter(has_text=case.examination.family)
+    expect(row.get_by_text("Not analysed (the patient refuses analysis by AI)").first).to_be_visible()
+    page.goto(f"{hub.public_url}/cases/{case.case_id}")
+    page.wait_for_selector("dicom-view[data-painter]")
+    page.get_by_role("button", name="Cannot tell", exact=True).click()
+    expect(page.get_by_text("Not analysed (the patient refuses analysis by AI)", exact=True).first).to_be_visible()
+    comes(page, page.get_by_text("Not assessed: the patient refuses analysis by AI.").first)
+    assert ALERT not in page.content()
+    found: dict[str, object] = {}
+    looks: list[tuple[Literal["light", "dark"], int, int]] = [("light", 1280, 1400), ("dark", 1440, 900)]
+    looks.append(("dark", 320, 700))
+    for scheme, width, height in looks:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        excess = int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+        found[f"{scheme} {width}"] = (violations(page), max(excess, 0))
+    assert found == dict.fromkeys(found, ([], 0))
+    page.get_by_label("Report text").fill(REPORT)
+    page.get_by_role("button", name="Sign and send as").click()
+    expect(page.get_by_text("not part of the report")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -90,6 +91,24 @@ def test_an_adult_is_not_analysed_and_can_be_reported_all_the_same(
     assert case.refused is not None
     assert "adult" in case.refused
     assert len(received(hub, signed(hub, cast, hospital, case))) == 1
+
+
+def test_a_patient_who_denies_it_is_read_by_a_human_alone_until_they_permit_it(
+    hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy
+) -> None:
+    """The hospital says it first; nothing is estimated of the patient's values either."""
+    denied = replace(new_study("adult", "stat", "announcement"), refuses_ai=True)
+    case = arrived(hospital, denied)
+    assert case.refused == "consent"
+    with Hospital(hub.public_url, cast.ward) as ward:
+        withheld = awaited(ward, case, "RiskAssessment", lambda one: one["status"] == "cancelled")
+        assert "prediction" not in withheld
+        assert found_of(ward, case, "Flag") == []
+        assert len(received(hub, signed(hub, cast, hospital, case))) == 1
+        (kept,) = found_of(hospital, case, "Consent")
+        lifted = hospital.write("PUT", f"/fhir/Consent/{kept['id']}", kept | {"status": "inactive"})
+        assert lifted.status_code == httpx.codes.OK
+        assert awaited(ward, case, "RiskAssessment", lambda one: bool(one.get("prediction")))
 
 
 def test_an_accepted_finding_becomes_a_follow_up_that_a_secretary_confirms(

@@ -57,6 +57,8 @@ def test_steps_are_told_once_and_in_the_order_in_which_they_happened(case: Progr
 def test_a_refusal_is_told_with_its_reason_and_can_be_reviewed(case: Progress) -> None:
     assert case.learn(timeline(REFUSED, refused="adult")) == [Step.ANALYSED, Step.READY]
     assert case.word(Step.ANALYSED) == "not analysed (adult)"
+    case.learn(timeline(REFUSED, refused="the patient refuses analysis by AI"))
+    assert case.word(Step.ANALYSED) == "not analysed (consent)"
 
 
 def test_what_did_not_come_is_named(case: Progress) -> None:

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from fhir.resources.R4B.bundle import Bundle
 from pydicom import dcmread
 
+from services.gateway.fhir.reading import require_valid
 from services.simulator import api, fhir, instances
 from services.simulator.domain import ISSUER, MIX, Examination, examinations
 from services.simulator.hospital import Hospital
@@ -50,6 +51,14 @@ def test_every_urgency_picture_and_order_of_arrival_occurs(six: list[Examination
     assert {one.priority for one in six} == {"stat", "urgent", "asap", "routine"}
     assert {one.picture for one in six} == {"normal", "pneumonia", "adult"}
     assert {one.first for one in six} == {"announcement", "files"}
+
+
+def test_one_of_six_patients_denies_analysis_by_ai_in_the_one_shape_that_the_hub_honours(
+    six: list[Examination],
+) -> None:
+    (one,) = (each for each in six if each.refuses_ai)
+    require_valid([("Consent", fhir.consent(one))])
+    assert one.picture != "adult"
 
 
 def test_children_are_one_to_five_years_old() -> None:

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from services.gateway import store
 from services.gateway.api.audited import note_write
-from services.gateway.api.saying import changes
+from services.gateway.api.saying import changes, say_turns
 from services.gateway.domain.together import Names, groups, names_of
 from services.gateway.fhir import messages
 from services.gateway.fhir.messages import Announcement
@@ -102,6 +102,7 @@ def _take_in(session: Session, group: Sequence[_Read]) -> list[tuple[Answer, lis
         session,
         [message for one, each in zip(new, saved, strict=True) for message in changes(session, one.said.event, each)],
     )
+    say_turns(session, [each for one in saved for each in one])
     for one in new:
         note_write(session, one.sent.who, "E", "MessageHeader", one.sent.request_id)
     stored = iter(saved)

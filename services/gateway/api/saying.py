@@ -1,22 +1,48 @@
-"""What was stored becomes events, in the transaction that stored it."""
+"""What was stored becomes events, in the transaction that stored it.
+
+Whatever a model may be asked about travels with the patient's Consents: no order between events is promised, and nobody
+may be analysed because the event about the Consent is still on its way.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import orjson
 
 from services.gateway import store
 from services.gateway.domain.changes import FROM_HOSPITAL, meaning
+from services.gateway.domain.draft import patient_of
 from services.gateway.fhir.messages import said
 from services.gateway.store import Saved, Session
 from shared import outbox
 from shared.events import Event
+from shared.fhir.consent import period_of
 from shared.fhir.message import Message
+
+ANALYSED: Final = frozenset({"ServiceRequest", "ImagingStudy", "Observation", "Condition"})
+"""Types that lead to questions to a model."""
+
+MOST_CONSENTS: Final = 20
+"""Of one patient, the newest first, that travel along."""
+
+CLOCKS: Final = timedelta(seconds=2)
+"""By which the databases' clocks may differ."""
 
 
 def say_changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -> None:
-    """Say what `changes` finds."""
+    """Say what `changes` finds, and what `say_turns` does."""
     outbox.add_all(session, changes(session, announced, saved))
+    say_turns(session, saved)
+
+
+def say_turns(session: Session, saved: Sequence[Saved]) -> None:
+    """Say a Consent once more when its period begins and when it ends: then others have to look again."""
+    for one in saved:
+        if one.changed and one.draft.type == "Consent":
+            for at in period_of(one.draft.resource.get("provision") or {}):
+                if at and at > one.last_updated:
+                    outbox.add(session, said(Event.RESOURCE_CHANGED, [one.body]), due_at=at + CLOCKS)
 
 
 def changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -> list[Message]:
@@ -28,13 +54,14 @@ def changes(session: Session, announced: Event | None, saved: Sequence[Saved]) -
     """
     here = {f"{one.draft.type}/{one.draft.id}": one.body for one in saved}
     told: set[str] = set()
+    known: dict[str, list[bytes]] = {}
     made: list[Message] = []
     for event, one in _ordered(announced, saved):
         name = f"{one.draft.type}/{one.draft.id}"
         if event is Event.RESOURCE_CHANGED and name in told:
             continue
         others = _beside(session, one, here) if event is not Event.RESOURCE_CHANGED else {}
-        made.append(said(event, [one.body], others.values()))
+        made.append(said(event, [one.body], [*others.values(), *_consents(session, one, known)]))
         told |= {name, *others}
     return made
 
@@ -68,6 +95,16 @@ def _beside(session: Session, one: Saved, here: dict[str, bytes]) -> dict[str, b
             beside[name] = body
             wanted += _named(orjson.loads(body), "requester") if kind == "ServiceRequest" else []
     return beside
+
+
+def _consents(session: Session, one: Saved, known: dict[str, list[bytes]]) -> list[bytes]:
+    """The patient's Consents; `known` keeps them for the next resource of the same patient."""
+    patient = patient_of(one.draft.resource) if one.draft.type in ANALYSED else None
+    if patient is None:
+        return []
+    if patient not in known:
+        known[patient] = [given.body for given in store.find_of_patient(session, "Consent", patient, MOST_CONSENTS)]
+    return known[patient]
 
 
 def _named(resource: dict[str, Any], *elements: str) -> list[str]:

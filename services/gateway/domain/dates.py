@@ -21,6 +21,9 @@ class Span:
     end: datetime
 
 
+_ALWAYS: Final = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+
+
 def span_of(text: str) -> Span | None:
     """The span of a FHIR date, dateTime or instant; UTC where it names no zone; None when it is none of these."""
     try:
@@ -34,6 +37,12 @@ def span_of(text: str) -> Span | None:
         return Span(start, start + timedelta(microseconds=1))
     seconds = text.count(":", text.find("T"), text.find("T") + 9) > 1
     return Span(start, start + (timedelta(seconds=1) if seconds else timedelta(minutes=1)))
+
+
+def span_between(start: str | None, end: str | None) -> Span:
+    """The span of a FHIR Period; a side that it does not give is open."""
+    first, last = span_of(start or ""), span_of(end or "")
+    return Span(first.start if first else _ALWAYS.start, last.end if last else _ALWAYS.end)
 
 
 def _calendar(year: str, month: str | None, day: str | None) -> Span:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from services.gateway.domain.dates import Span, span_of
+from services.gateway.domain.dates import Span, span_between, span_of
 from services.gateway.domain.repository import TYPES
 from shared.errors import InvalidResource
 
@@ -107,6 +107,8 @@ def span_when(resource: dict[str, Any]) -> Span | None:
     """The time by which the type's date parameter finds it."""
     found = TYPES[resource["resourceType"]].date
     value = resource.get(found[1]) if found else None
+    if isinstance(value, dict):
+        return span_between(value.get("start"), value.get("end"))
     return span_of(value) if isinstance(value, str) else None
 
 

@@ -163,12 +163,13 @@ def _point(pointer: Pointer, kind: str, number: str, key: Key | None) -> None:
 
 
 def _require_patient(draft: Draft) -> None:
-    if "subject" not in TYPES[draft.type].patient:
+    element = next((one for one in ("subject", "patient") if one in TYPES[draft.type].patient), None)
+    if element is None:
         return
-    if not str(draft.resource.get("subject", {}).get("reference", "")).startswith("Patient/"):
+    if not str(draft.resource.get(element, {}).get("reference", "")).startswith("Patient/"):
         raise InvalidResource(
             f"The patient of the {draft.type} is not known",
-            expression=f"{draft.at}.subject",
+            expression=f"{draft.at}.{element}",
             fix="Send the Patient along, or refer to one that the hub knows by identifier.",
         )
 

@@ -28,6 +28,8 @@ class ResourceType:
         status: search parameter → element (a code, or a CodeableConcept whose first code counts).
         patient: elements that refer to the patient; the first that is there counts.
         identified: it must carry an identifier, by which it is recognised when it comes again.
+        codes: further search parameters, each with the path of the codes that it reads.
+        links: the same for references.
     """
 
     name: str
@@ -36,6 +38,8 @@ class ResourceType:
     status: tuple[str, str] | None = None
     patient: tuple[str, ...] = ()
     identified: bool = False
+    codes: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
     @property
     def parameters(self) -> dict[str, Kind]:
@@ -45,12 +49,13 @@ class ResourceType:
             found["identifier"] = Kind.TOKEN
         if self.patient:
             found["patient"] = Kind.REFERENCE
-        if "subject" in self.patient:
+        if not SUBJECTS.isdisjoint(self.patient):
             found["subject"] = Kind.REFERENCE
         if self.status:
             found[self.status[0]] = Kind.TOKEN
         if self.date:
             found[self.date[0]] = Kind.DATE
+        found |= {name: Kind.TOKEN for name, _ in self.codes} | {name: Kind.REFERENCE for name, _ in self.links}
         return found
 
     @property
@@ -59,7 +64,11 @@ class ResourceType:
         return ("GET", "POST") if self.from_outside else ("GET",)
 
 
+SUBJECTS: Final = frozenset({"subject", "for"})
+"""Elements that the search parameter `subject` reads."""
+
 _STATUS: Final = ("status", "status")
+_SERVICE: Final = ("service-type", "serviceType")
 
 TYPES: Final[dict[str, ResourceType]] = {
     kind.name: kind
@@ -73,15 +82,47 @@ TYPES: Final[dict[str, ResourceType]] = {
             "Condition", True, ("recorded-date", "recordedDate"), ("clinical-status", "clinicalStatus"), ("subject",)
         ),
         ResourceType("MedicationRequest", True, ("authoredon", "authoredOn"), _STATUS, ("subject",)),
+        ResourceType(
+            "Consent",
+            True,
+            ("date", "dateTime"),
+            _STATUS,
+            ("patient",),
+            codes=(("category", "category"), ("scope", "scope"), ("purpose", "provision.purpose")),
+        ),
         ResourceType("DiagnosticReport", False, ("date", "effectiveDateTime"), _STATUS, ("subject",)),
-        ResourceType("RiskAssessment", False, ("date", "occurrenceDateTime"), patient=("subject",)),
-        ResourceType("Flag", False, patient=("subject",)),
+        ResourceType(
+            "RiskAssessment",
+            False,
+            ("date", "occurrenceDateTime"),
+            patient=("subject",),
+            codes=(("method", "method"),),
+            links=(("performer", "performer"),),
+        ),
+        ResourceType("Flag", False, ("date", "period"), patient=("subject",), links=(("author", "author"),)),
         ResourceType("Device", False, status=_STATUS),
         ResourceType("Provenance", False, ("recorded", "recorded")),
         ResourceType("AuditEvent", False, ("date", "recorded"), patient=("entity",)),
-        ResourceType("Schedule", False),
-        ResourceType("Slot", False, ("start", "start"), _STATUS),
-        ResourceType("Appointment", False, ("date", "start"), _STATUS, ("participant",)),
+        ResourceType("Schedule", False, codes=(("active", "active"), _SERVICE), links=(("actor", "actor"),)),
+        ResourceType("Slot", False, ("start", "start"), _STATUS, codes=(_SERVICE,), links=(("schedule", "schedule"),)),
+        ResourceType(
+            "Appointment",
+            False,
+            ("date", "start"),
+            _STATUS,
+            ("participant",),
+            codes=(_SERVICE, ("part-status", "participant.status")),
+            links=(("actor", "participant.actor"), ("slot", "slot"), ("supporting-info", "supportingInformation")),
+        ),
+        ResourceType(
+            "Task",
+            False,
+            ("authored-on", "authoredOn"),
+            _STATUS,
+            ("for",),
+            codes=(("code", "code"), ("intent", "intent"), ("priority", "priority")),
+            links=(("focus", "focus"),),
+        ),
     )
 }
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from services.gateway.domain.dates import Span, span_of
 from services.gateway.domain.refusals import Malformed, Unsupported
 from services.gateway.domain.repository import Kind, ResourceType
+from services.gateway.domain.words import word_of
 
 COUNT: Final = 50
 LARGEST_COUNT: Final = 100
@@ -36,17 +37,27 @@ class DateTest:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word that the resource must have, see `words.py`."""
+
+    text: str
+
+
+Value = Token | DateTest | Word | str
+
+
+@dataclass(frozen=True)
 class Criterion:
     """One parameter: any of its values must match.
 
     Attributes:
         parameter: its name in the table of types.
-        values: tokens, patients' ids, or date tests, as the kind says.
+        values: tokens, words, patients' ids, or date tests, as the kind and the table say.
     """
 
     parameter: str
     kind: Kind
-    values: tuple[Token | DateTest | str, ...]
+    values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ def search_of(kind: ResourceType, pairs: Iterable[tuple[str, str]]) -> Search:
             if value not in _FORMATS:
                 raise Unsupported("The hub answers in JSON only", expression="_format", fix="Use _format=json.")
         elif name in kind.parameters:
-            parsed = (_value(kind.parameters[name], name, part) for part in value.split(","))
+            parsed = (_value(kind, name, part) for part in value.split(","))
             criteria.append(Criterion(name, kind.parameters[name], tuple(parsed)))
         else:
             supported = ", ".join([*kind.parameters, "_count"])
@@ -88,8 +99,11 @@ def _count(value: str) -> int:
     return min(int(value[:4]), LARGEST_COUNT)
 
 
-def _value(kind: Kind, name: str, text: str) -> Token | DateTest | str:
-    match kind:
+def _value(kind: ResourceType, name: str, text: str) -> Value:
+    if name in dict(kind.codes + kind.links):
+        _token(name, text)
+        return Word(word_of(name, text))
+    match kind.parameters[name]:
         case Kind.TOKEN:
             return _token(name, text)
         case Kind.DATE:

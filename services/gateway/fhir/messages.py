@@ -119,7 +119,8 @@ def answer_to(message: Announcement, client: str) -> bytes:
 def said(event: Event, focus: Sequence[bytes], others: Iterable[bytes] = ()) -> Message:
     """The hub's own message about stored resources.
 
-    The lane is the order's priority, wherever it stands among them; the correlation is the study's, else the order's.
+    The lane is the order's priority, wherever it stands among them, and the fastest for a Consent; the correlation is
+    the study's, else the order's.
     """
     about = [orjson.loads(outward(body)) for body in focus]
     beside = [orjson.loads(outward(body)) for body in others]
@@ -127,5 +128,6 @@ def said(event: Event, focus: Sequence[bytes], others: Iterable[bytes] = ()) -> 
     orders = [resource for resource in every if resource["resourceType"] == "ServiceRequest"]
     uid = next((found for resource in every if (found := codes.study_uid(resource))), None)
     lane = codes.lane_of(orders[0].get("priority")) if orders else Lane.ROUTINE
+    lane = Lane.STAT if about[0]["resourceType"] == "Consent" else lane
     correlation = codes.correlation_of(uid) if uid else (orders or about)[0]["id"]
     return Message.build(event, lane, correlation, about, beside)

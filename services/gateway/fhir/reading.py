@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from services.gateway.domain.refusals import Invalid, Malformed
 from services.gateway.domain.repository import FROM_OUTSIDE
+from services.gateway.fhir import consent
 from shared.errors import InvalidResource
 from shared.fhir import outcome
 
@@ -112,6 +113,8 @@ def _issues(at: str, resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield outcome.issue("structure", _WHOLE[1], expression=at, fix=_WHOLE[2])
     else:
         yield from (outcome.issue(*_EMPTY[:2], expression=place, fix=_EMPTY[2]) for place in _empty(resource, at))
+        if kind == "Consent":
+            yield from consent.issues(at, resource)
 
 
 def _empty(node: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)

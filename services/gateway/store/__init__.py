@@ -26,7 +26,7 @@ from services.gateway.store.accounts import (
 from services.gateway.store.answers import Answer, Claim, claim_answer, claim_answers, give_answer
 from services.gateway.store.codes import find_patients, keep_code, use_code
 from services.gateway.store.intake import Saved, take_in, take_in_group
-from services.gateway.store.resources import Stored, find, find_by_identifier, lock
+from services.gateway.store.resources import Stored, find, find_by_identifier, find_of_patient, lock
 from services.gateway.store.search import search
 from shared import db
 
@@ -54,6 +54,7 @@ __all__ = [
     "find_account",
     "find_by_identifier",
     "find_client",
+    "find_of_patient",
     "find_patients",
     "find_signed_in",
     "find_signed_in_patient",

@@ -25,6 +25,7 @@ from services.gateway.domain.draft import (
 )
 from services.gateway.domain.references import Known, Pointer
 from services.gateway.domain.together import leaders
+from services.gateway.domain.words import words_of
 from services.gateway.store.recognition import ADD_SHARED, recognise, shared_identifiers
 from services.gateway.store.resources import Stored, find_all, lock
 from services.gateway.store.rows import insert_given, parameter
@@ -211,6 +212,7 @@ def _row(one: Saved, origin: Origin, said_at: datetime | None) -> dict[str, Any]
         "preliminary": is_preliminary_ai(resource),
         "digest": one.digest,
         "body": one.body,
+        "words": words_of(resource) or None,
     }
 
 

@@ -95,6 +95,13 @@ def lock(session: Session, numbers: Collection[str]) -> dict[str, Stored]:
     return {row.id: stored_from(row) for row in session.execute(query).all()}
 
 
+def find_of_patient(session: Session, kind: str, patient: str, most: int) -> list[Stored]:
+    """The resources of a type about a patient, the newest first."""
+    mine = select(*COLUMNS).where(RESOURCE.c.patient == patient, RESOURCE.c.type == kind)
+    rows = session.execute(mine.order_by(RESOURCE.c.last_updated.desc(), RESOURCE.c.id).limit(most))
+    return [stored_from(row) for row in rows]
+
+
 def find_by_identifier(session: Session, kind: str, identifiers: Iterable[Key]) -> list[str]:
     """The ids of the resources of a type that carry one of some identifiers, at most two: none, one, or too many."""
     pairs = [(key.system, key.value) for key in identifiers]

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.gateway.domain.repository import Kind
-from services.gateway.domain.search import Criterion, DateTest, Search, Token, is_id
+from services.gateway.domain.search import Criterion, DateTest, Search, Token, Value, Word, is_id
 from services.gateway.store.resources import COLUMNS, Stored, stored_from
 from services.gateway.store.tables import IDENTIFIER, RESOURCE
 
@@ -31,8 +31,10 @@ def _condition(criterion: Criterion) -> ColumnElement[bool]:
     return or_(*(_matches(criterion, value) for value in criterion.values))
 
 
-def _matches(criterion: Criterion, value: Token | DateTest | str) -> ColumnElement[bool]:
+def _matches(criterion: Criterion, value: Value) -> ColumnElement[bool]:  # noqa: PLR0911 (one return a kind)
     match value:
+        case Word(text):
+            return RESOURCE.c.words.contains([text])
         case Token() if criterion.parameter == "identifier":
             return _has_identifier(value)
         case Token() if criterion.parameter == "_id":

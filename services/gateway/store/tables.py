@@ -35,12 +35,16 @@ RESOURCE = Table(
     Column("preliminary", Boolean, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("words", ARRAY(Text)),
 )
 """The current version of each resource, with what it is searched by."""
 
 RECENT = Index("resource_recent", RESOURCE.c.type, RESOURCE.c.last_updated.desc(), RESOURCE.c.id)
 BY_PATIENT = Index(
     "resource_patient", RESOURCE.c.patient, RESOURCE.c.type, postgresql_where=RESOURCE.c.patient.is_not(None)
+)
+BY_WORD = Index(
+    "resource_words", RESOURCE.c.words, postgresql_using="gin", postgresql_where=RESOURCE.c.words.is_not(None)
 )
 BY_TIME = Index("resource_time", RESOURCE.c.type, RESOURCE.c.starts, postgresql_where=RESOURCE.c.starts.is_not(None))
 

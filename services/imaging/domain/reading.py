@@ -19,6 +19,7 @@ _BIRTHDAY_KEY = "%m%d"
 class Reason(StrEnum):
     """Why a study was not analysed; codes of CodeSystem/not-analysed-reason."""
 
+    CONSENT = "consent"
     ADULT = "adult"
     AGE_UNKNOWN = "age-unknown"
     TOO_YOUNG = "too-young"

@@ -5,6 +5,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.imaging.store.analyses import Answer, Answered, answers_lately, count_studies, save_answer
+from services.imaging.store.consents import denies_ai, keep_consents
 from services.imaging.store.instances import add, find_instance, list_instances, quarantine
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
@@ -20,9 +21,11 @@ __all__ = [
     "answers_lately",
     "arm",
     "count_studies",
+    "denies_ai",
     "find",
     "find_instance",
     "hold",
+    "keep_consents",
     "list_instances",
     "lock",
     "mark",

@@ -1,4 +1,4 @@
-"""AMQP in: announcements, revoked orders, and studies that are ready to be read."""
+"""AMQP in: announcements, revoked orders, patients' Consents, and studies that are ready to be read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from celery.signals import worker_process_init
 
 from services.imaging import completion, fhir, store
 from services.imaging.domain.reading import IntendedUse, Model, Reason, Refusal
-from services.imaging.domain.study import State
+from services.imaging.domain.study import State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
 from services.imaging.tasks import answering
@@ -15,6 +15,7 @@ from services.imaging.tasks.reading import Predict, read
 from shared import inbox
 from shared.errors import HubError
 from shared.events import Event
+from shared.fhir.consent import REFUSED, consents_from
 from shared.fhir.message import Message
 from shared.telemetry import log
 from shared.worker import Worker
@@ -30,14 +31,27 @@ NO_MODEL = Model("unknown", "unknown", "unknown", 1.0, IntendedUse(NOTHING, NOTH
 @worker.on(Event.STUDY_AVAILABLE)
 def announce_study(message: Message) -> None:
     """The hospital says that a study is available, before or after its pixels come."""
-    announcement = fhir.announcement(message)
+    announcement, consents = fhir.announcement(message), consents_from(message)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
+        store.keep_consents(session, consents)
         store.lock(session, announcement.uid, announcement.orders)
         if store.announce(session, announcement):
             completion.advance(session, announcement.uid, store.now(session), settings())
     log.info("study_announced", study=announcement.uid)
+
+
+@worker.on(Event.RESOURCE_CHANGED)
+def take_consents(message: Message) -> None:
+    """A patient permits or denies analysis by AI, perhaps before anything else is known of them."""
+    consents = consents_from(message)
+    if not consents:
+        return
+    with store.transaction() as session:
+        if inbox.claim(session, message.id):
+            store.keep_consents(session, consents)
+    log.info("consents_taken", consents=len(consents))
 
 
 @worker.on(Event.ORDER_REVOKED)
@@ -79,10 +93,11 @@ def read_study(
     uid = fhir.study_uid(message)
     with store.transaction() as session:
         study, instances = store.find(session, uid), store.list_instances(session, uid)
+        denied = _denied(session, study)
     if study.state is not State.COMPLETE:
         return  # read before, revoked, or in a human's hands
     known = _model(model)
-    reading = (
+    reading = denied or (
         Refusal(Reason.MODEL_FAILED, "the model is not whole")
         if known is NO_MODEL
         else read(study, instances, known, predict, settings().store_dir)  # slow: no transaction is open
@@ -93,11 +108,18 @@ def read_study(
         study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
-        match reading:
-            case Refusal():
-                answering.refuse(session, study, known, reading)
+        match _denied(session, study) or reading:  # what was read is not used if the patient denied it meanwhile
+            case Refusal() as refusal:
+                answering.refuse(session, study, known, refusal)
             case finding, heat_map:
                 answering.complete(session, study, known, finding, heat_map)
+
+
+def _denied(session: store.Session, study: Study) -> Refusal | None:
+    """Whether the patient denies analysis by AI now; a study is complete only once its patient is known."""
+    given = study.announcement
+    patient = str(given.patient.get("id", "")) if given else ""
+    return Refusal(Reason.CONSENT, REFUSED) if store.denies_ai(session, patient, store.now(session)) else None
 
 
 def _model(model: Callable[[], Model]) -> Model:

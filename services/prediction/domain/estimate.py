@@ -68,6 +68,7 @@ class Estimate:
         refused: why the method is not for this patient.
         notes: units converted, old inputs, values left out, what else must be known.
         basis: ids of the Observations used.
+        withheld: nothing was estimated, and nothing said before stands, since the patient denies it.
     """
 
     method: Method
@@ -85,6 +86,7 @@ class Estimate:
     notes: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
     variant: str | None = None
+    withheld: bool = False
 
 
 def remarks(record: Record, *analytes: Analyte) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def _risk(about: About) -> Resource:
         "id": about.id_of("risk"),
         "meta": about.meta("risk-assessment"),
         "extension": about.extensions(),
-        "status": "preliminary",
+        "status": _status(own),
         "method": method,
         "code": concept(KIND_SYSTEM, "cvd-10y", "10-year risk of fatal and non-fatal cardiovascular disease"),
         "subject": about.subject(),
@@ -73,10 +73,15 @@ def _risk(about: About) -> Resource:
         "performer": reference(about.device),
         "basis": about.basis(),
         "prediction": _prediction(about),
-        "mitigation": f"Decision aid only, unsigned. Not checked: {'; '.join(model.limits)}.",
+        "mitigation": [] if own.withheld else f"Decision aid only, unsigned. Not checked: {'; '.join(model.limits)}.",
         "note": [text_note(own.words), *(text_note(one) for one in own.notes)],
     }
     return {name: value for name, value in made.items() if value != []}
+
+
+def _status(own: Estimate) -> str:
+    """Cancelled is what is not available because it was not made; what stood before is no error."""
+    return "cancelled" if own.withheld else "preliminary"
 
 
 def _prediction(about: About) -> list[Resource]:
@@ -108,7 +113,7 @@ def _egfr(about: About, code: Resource) -> Resource:
         "id": about.id_of("observation"),
         "meta": about.meta("estimated-observation"),
         "extension": about.extensions(),
-        "status": "preliminary",
+        "status": _status(own),
         "category": [{"coding": [_LABORATORY]}],
         "code": {"coding": [code], "text": "Estimated glomerular filtration rate"},
         "subject": about.subject(),
@@ -125,7 +130,7 @@ def _egfr(about: About, code: Resource) -> Resource:
 def _figure(about: About) -> Resource:
     own = about.estimate
     if own.value is None:
-        code = "not-applicable" if own.refused else "unknown"
+        code = "masked" if own.withheld else "not-applicable" if own.refused else "unknown"
         return {"dataAbsentReason": concept(DATA_ABSENT, code, own.words)}
     if own.high is not None:
         return {"valueRange": {"low": _quantity(own.value), "high": _quantity(own.high)}}
@@ -143,7 +148,7 @@ def _flag(about: About, status: str) -> Resource:
         "extension": [*about.extensions(), *notes],
         "status": status,
         "category": [{"coding": [_LAB]}],
-        "code": {"coding": [AKI], "text": f"{own.words.removesuffix('.')}. {UNSIGNED}"},
+        "code": {"coding": [AKI], "text": own.words if own.withheld else f"{own.words.removesuffix('.')}. {UNSIGNED}"},
         "subject": about.subject(),
         "period": period,
         "author": reference(about.device),

@@ -1,6 +1,6 @@
 """What is known of patients: persons and inputs, of each only the newest version, whatever order they come in."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.prediction.domain.record import Input, Person, Record
+from services.prediction.store.consents import keep_consents
 from services.prediction.store.tables import INPUT, PERSON
+from shared.fhir.consent import Consent
 
 _INPUT: Final = TypeAdapter(Input)
 _PERSON: Final = TypeAdapter(Person)
@@ -29,19 +31,23 @@ def lock(session: Session, patients: Collection[str]) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(patient, 0))))
 
 
-def take_in(session: Session, persons: Iterable[tuple[Person, int]], inputs: Iterable[Input]) -> set[str]:
+def take_in(
+    session: Session, persons: Iterable[tuple[Person, int]], inputs: Iterable[Input], consents: Sequence[Consent] = ()
+) -> set[str]:
     """Keep what is newer than what is known.
 
     Returns:
-        The patients of whom something changed, locked.
+        The patients of whom something changed, locked; a Consent's always, since a known one may count no more.
     """
     persons, inputs = list(persons), list(inputs)
-    about = {person.id for person, _ in persons} | {one.patient for one in inputs}
+    consenting = {one.patient for one in consents}
+    about = {person.id for person, _ in persons} | {one.patient for one in inputs} | consenting
     about |= set(_owners(session, inputs).values())
     lock(session, about)
     earlier = _owners(session, inputs)
     lock(session, set(earlier.values()) - about)  # moved to somebody else meanwhile
-    changed = {person.id for person, version in persons if _keep_person(session, person, version)}
+    keep_consents(session, consents)
+    changed = consenting | {person.id for person, version in persons if _keep_person(session, person, version)}
     for one in inputs:
         if _keep_input(session, one):
             changed |= {one.patient, earlier.get(one.id, one.patient)}

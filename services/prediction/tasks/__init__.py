@@ -9,6 +9,7 @@ from services.prediction.equations import asking
 from services.prediction.tasks.assessing import assess
 from shared import inbox
 from shared.events import Event
+from shared.fhir.consent import consents_from
 from shared.fhir.message import Message
 from shared.telemetry import log
 from shared.worker import Worker
@@ -19,7 +20,7 @@ app = worker.app
 
 @worker.on(Event.RESOURCE_CHANGED)
 def take_change(message: Message) -> None:
-    """A value, a diagnosis or a person came or changed."""
+    """A value, a diagnosis, a person or a Consent came or changed, or a Consent's period begins or ends."""
     take(message)
 
 
@@ -37,11 +38,11 @@ def take_announced(message: Message) -> None:
 
 def take(message: Message) -> None:
     """Keep what is new in a message, and estimate again for whom it concerns."""
-    persons, inputs = fhir.persons_from(message), fhir.inputs_from(message)
+    persons, inputs, consents = fhir.persons_from(message), fhir.inputs_from(message), consents_from(message)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
-        changed = store.take_in(session, persons, inputs)
+        changed = store.take_in(session, persons, inputs, consents)
         said = sum(assess(session, patient, message.correlation) for patient in sorted(changed))
     log.info("inputs_taken", inputs=len(inputs), patients=len(changed), said=said)
 

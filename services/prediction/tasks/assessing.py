@@ -16,6 +16,7 @@ from services.prediction.domain.record import Record
 from services.prediction.equations import asking
 from services.prediction.settings import settings
 from shared import outbox
+from shared.fhir.consent import REFUSED
 from shared.fhir.message import Message
 
 ESTIMATES = Counter("hub_prediction_estimates", "What was said of patients, by model and outcome", ["model", "outcome"])
@@ -30,7 +31,15 @@ def assess(session: store.Session, patient: str, correlation: str) -> int:
         How many events were said.
     """
     record = store.record_of(session, patient)
-    return sum(_say(session, record, estimate, correlation) for estimate in estimates(record))
+    said = withheld() if store.denies_ai(session, patient, record.now) else estimates(record)
+    return sum(_say(session, record, estimate, correlation) for estimate in said)
+
+
+def withheld() -> Iterator[Estimate]:
+    """What is said of a patient who denies analysis by AI; no method is asked."""
+    for method in Method:
+        variant = settings().egfr_equation if method is Method.EGFR else None
+        yield Estimate(method, None, f"Not assessed: {REFUSED}.", refused=REFUSED, variant=variant, withheld=True)
 
 
 def estimates(record: Record) -> Iterator[Estimate]:
@@ -104,6 +113,8 @@ def _message(record: Record, estimate: Estimate, correlation: str, at: datetime,
 def _outcome(estimate: Estimate, *, active: bool) -> str:
     if estimate.method is Method.AKI:
         return f"stage {estimate.value:.0f}" if active else "lowered"
+    if estimate.withheld:
+        return "withheld"
     return "estimated" if active else "refused" if estimate.refused else "missing"
 
 

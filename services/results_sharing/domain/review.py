@@ -114,7 +114,7 @@ def risks_for(review: Review | None, risks: Sequence[Risk]) -> list[Risk]:
 
 def with_risks(review: Review, risks: Sequence[Risk]) -> Review:
     """What prediction said and this reader may see is seen from now on; of each method the word on the screen."""
-    return replace(review, risks=tuple(risk.shown_as for risk in risks_for(review, risks)))
+    return replace(review, risks=tuple(risk.shown_as for risk in risks_for(review, risks) if risk.assessed))
 
 
 def looked(case: Case, review: Review, now: datetime) -> Review:

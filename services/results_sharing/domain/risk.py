@@ -36,6 +36,7 @@ class Risk:
         missing: inputs without which there is no figure.
         preliminary: nobody has signed it.
         active: False for an alert that does not hold any more.
+        assessed: False where nothing was estimated because the patient denies it, and nothing said before stands.
     """
 
     resource: str
@@ -55,6 +56,7 @@ class Risk:
     model_version: str | None = None
     preliminary: bool = True
     active: bool = True
+    assessed: bool = True
 
     @property
     def alert(self) -> bool:

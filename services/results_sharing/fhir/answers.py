@@ -9,11 +9,13 @@ from services.results_sharing.domain.answer import Answer
 from services.results_sharing.fhir.elements import code_of, identifiers_of, said_at, words_of
 from shared.errors import InvalidResource
 from shared.fhir.codes import BASE
+from shared.fhir.consent import REFUSED
 from shared.fhir.message import Message
 
 Resource = dict[str, Any]
 
 REASONS: Final = {
+    "consent": REFUSED,
     "adult": "adult",
     "age-unknown": "age unknown",
     "too-young": "too young",

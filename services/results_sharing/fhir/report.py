@@ -13,6 +13,7 @@ from shared.fhir.codes import BASE, LOINC, REPORT_SYSTEM, study_identifier
 
 PRACTITIONER_SYSTEM = f"{BASE}/NamingSystem/practitioner"
 SHA256 = f"{BASE}/StructureDefinition/sha256"
+SAID_AT = f"{BASE}/StructureDefinition/said-at"
 ACCEPTED_FINDING = f"{BASE}/StructureDefinition/accepted-finding"
 
 Resource = dict[str, Any]
@@ -116,7 +117,8 @@ def _seen_risk(shown_as: str) -> Resource:
     """What prediction said, as the signer saw it: the repository's resource, and when that word was said."""
     resource, _, at = shown_as.partition("|")
     kind, _, number = resource.partition("/")
-    return {"role": "source", "what": {"type": kind, "reference": f"urn:uuid:{number}", "display": f"as said at {at}"}}
+    what = {"type": kind, "reference": f"urn:uuid:{number}", "display": f"as said at {at}"}
+    return {"role": "source", "what": what | {"extension": [{"url": SAID_AT, "valueInstant": at}]}}
 
 
 def to_practitioner(version: Version) -> Resource:

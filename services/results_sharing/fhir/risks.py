@@ -49,6 +49,7 @@ def risk_from(message: Message) -> Risk:
         model_version=next((version.get("value") for version in device.get("version") or []), None),
         preliminary=resource.get("status") in {"preliminary", "active"},
         active=resource.get("status") != "inactive",
+        assessed=resource.get("status") != "cancelled",
     )
 
 

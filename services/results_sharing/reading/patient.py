@@ -13,6 +13,7 @@ from services.results_sharing.domain.looks import MY_RESULTS, WANTED_SOONER, Loo
 from services.results_sharing.domain.report import Status
 from services.results_sharing.reading.sitting import entities, now, record
 from services.results_sharing.store import Session, Signed, transaction
+from shared import sittings
 from shared.audit import Entity
 from shared.errors import Forbidden, NotFound
 from shared.security import Principal, Role
@@ -120,9 +121,9 @@ def _result(signed: Signed, at: datetime) -> Result:
 
 def _note(session: Session, who: Principal, patient_id: str, shown: list[Case]) -> None:
     """Record the page once a sitting, and each report once."""
-    first = store.first_look(session, who.session, "me")
-    new = [case for case in shown if store.first_look(session, who.session, case.id)]
-    if first or new:
+    began = sittings.begin(session, who, ["me", *(case.id for case in shown)])
+    new = [case for case in shown if case.id in began]
+    if began:
         about = [Entity(reference=f"Patient/{patient_id}")]
         about += [entity for case in new for entity in entities(case) if entity.identifier]
         record(session, who, "rest", "R", about, detail=MY_RESULTS)

@@ -57,10 +57,15 @@ def keep_ended(session: Session, over: Appointment) -> Appointment:
     return ended
 
 
-def say(session: Session, appointment: Appointment, slot_ids: Collection[str]) -> None:
-    """Say what an appointment has become, with the slots that it took or gave up as they are now."""
+def say(session: Session, appointment: Appointment, slot_ids: Collection[str], *, decides: bool = True) -> None:
+    """Say what an appointment has become, with the slots that it took or gave up as they are now.
+
+    Args:
+        decides: see `messages.appointment_changed`.
+    """
     schedule = store.schedule(session, appointment.schedule_id) if appointment.schedule_id else None
-    outbox.add(session, messages.appointment_changed(appointment, schedule, placed(session, slot_ids)))
+    slots = placed(session, slot_ids)
+    outbox.add(session, messages.appointment_changed(appointment, schedule, slots, decides=decides))
 
 
 def placed(session: Session, slot_ids: Collection[str]) -> list[Placed]:

@@ -108,7 +108,8 @@ def _booked(
     result = rules.booked(_for(taken, whom), who.subject, str(who.role) if who.role else None, store.now(session))
     store.appointments.save(session, result)
     note_act(session, who, "U" if before else "C", result, "booked an appointment")
-    claiming.say(session, result, {*result.slots, *start.slots})
+    decides = before is not None and before.status is Status.PROPOSED
+    claiming.say(session, result, {*result.slots, *start.slots}, decides=decides)
     return before, result
 
 
@@ -132,7 +133,7 @@ def cancel(who: Principal, number: str, reason: str | None, *, seen: int | None 
         after = rules.cancelled(before, reason, store.now(session))
         store.appointments.save(session, after)
         note_act(session, who, "U", after, "cancelled an appointment")
-        claiming.say(session, after, before.slots)
+        claiming.say(session, after, before.slots, decides=before.status is Status.PROPOSED)
     CHANGED.labels("cancelled").inc()
     log.info("appointment_cancelled", appointment=after.id, version=after.version)
     return after

@@ -7,6 +7,7 @@ from uuid import NAMESPACE_OID, uuid5
 from services.scheduling.domain.appointment import Appointment, Slot, Status
 from services.scheduling.domain.calendar import Schedule
 from services.scheduling.fhir.resources import in_message, to_appointment, to_schedule, to_slot
+from services.scheduling.fhir.task import to_task
 from shared.events import Event, Lane
 from shared.fhir.codes import study_identifier
 from shared.fhir.message import Message
@@ -21,14 +22,18 @@ _EVENTS = {
 }
 
 
-def appointment_changed(appointment: Appointment, schedule: Schedule | None, slots: Sequence[Placed]) -> Message:
+def appointment_changed(
+    appointment: Appointment, schedule: Schedule | None, slots: Sequence[Placed], *, decides: bool = True
+) -> Message:
     """An appointment is proposed, booked (again: moved) or cancelled.
 
     Args:
         slots: those that it took or gave up, as they are now.
+        decides: it is, or ends, what a proposal asks of staff; what they booked and cancel later was decided before.
     """
     event = _EVENTS[appointment.status]
-    others = [*_with_schedules(slots), *_study(appointment)]
+    asked = [in_message(to_task(appointment))] if appointment.is_follow_up and decides else []
+    others = [*_with_schedules(slots), *asked, *_study(appointment)]
     return _said(event, appointment, to_appointment(appointment, schedule), others)
 
 

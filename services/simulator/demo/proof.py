@@ -21,6 +21,8 @@ def judge(hub: Hub, cases: Sequence[Progress], console: Console) -> int:
     problems = [f"{name(case)}: {step} did not come" for case in cases for step in case.missing(Step)]
     problems += _at_the_hospital(hub, cases)
     problems += [] if any(Step.BOOKED in case.at for case in cases) else ["no follow-up was booked"]
+    denied = [case for case in cases if case.examination.refuses_ai]
+    problems += [f"{name(case)}: analysed against the patient's will" for case in denied if case.refused != "consent"]
     counted = _reconciliation(hub)
     console.print(f"Reconciliation: {json.dumps(counted)}", highlight=False, soft_wrap=True)
     if counted.get("unexplained") != 0:

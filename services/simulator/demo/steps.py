@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from services.simulator.domain import Examination
 from shared.events import Event
+from shared.fhir.consent import REFUSED
 
 
 class Step(StrEnum):
@@ -49,7 +50,7 @@ class Progress:
 
     Attributes:
         case_id: the hub's, once it has opened the case.
-        refused: why it was not analysed; None while that is not so.
+        refused: why it was not analysed, in short; None while that is not so.
         held: why it waits for a human instead of going on.
         flagged: whether the page that was read says that the model flagged a finding.
         awaits: those of `OF_SOME` that this case has to take.
@@ -67,7 +68,8 @@ class Progress:
         """Take in what the hub's timeline says; returns the steps that are new, the earliest first."""
         self.case_id = str(timeline["case"])
         self.held = timeline.get("hold")
-        self.refused = timeline.get("not_analysed")
+        reason = timeline.get("not_analysed")
+        self.refused = "consent" if reason == REFUSED else reason
         new: dict[Step, datetime] = {}
         for moment in timeline["moments"]:
             step = BY_EVENT.get(moment["event"])

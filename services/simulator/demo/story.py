@@ -85,7 +85,8 @@ def _introduce(console: Console, hub: Hub, who: People, first: Progress) -> None
     console.print(f"  Number    [bold]{first.examination.mrn}[/bold]  born {first.examination.born}", highlight=False)
     console.print(f"  Telephone [bold]{telephone(hub.url('simulator-api'))}[/bold]", highlight=False)
     console.print()
-    console.print("A simulated hospital sends six synthetic studies and laboratory values.")
+    console.print("A simulated hospital sends six synthetic studies and laboratory values;")
+    console.print("one patient has refused analysis by AI, and is read by you alone.")
     console.print("Read one, accept what the model found, sign, and watch the report go back;")
     console.print("then confirm the follow-up as the secretary, and read the result as the patient.")
 

@@ -21,7 +21,9 @@ Moved = Callable[[Progress, Sequence[Step]], None]
 
 
 def send(hospital: Hospital, examination: Examination) -> None:
-    """Announcement and files, in the order that the examination wants; then what the laboratory has."""
+    """What the patient denies; announcement and files, as the examination wants; then what the laboratory has."""
+    if examination.refuses_ai:
+        hospital.send_consent(examination)
     first, second = hospital.announce, hospital.send_files
     if examination.first == "files":
         first, second = second, first

@@ -44,7 +44,44 @@ def test_what_was_said_earlier_and_comes_later_changes_nothing(hospital: TestCli
     assert only["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("kind", ["Appointment", "Slot", "Schedule"])
+@pytest.mark.parametrize(
+    ("query", "hits"),
+    [
+        ("Task?patient=Patient/{kim}", 1),
+        ("Task?subject={kim}&status=completed", 1),
+        ("Task?status=requested", 0),
+        ("Task?focus=Appointment/{appointment}", 1),
+        ("Task?focus={appointment}&code=http://hl7.org/fhir/CodeSystem/task-code|approve", 1),
+        ("Task?focus=Appointment/{kim}", 0),
+        ("Task?code=fulfill", 0),
+        ("Task?authored-on=ge2026-11-24&intent=order", 1),
+        ("Task?authored-on=lt2026-11-01", 0),
+        ("Appointment?actor=Patient/{kim}&service-type=follow-up", 1),
+        ("Appointment?slot=Slot/{slot}&part-status=accepted", 1),
+        ("Appointment?actor={appointment}", 0),
+        ("Slot?schedule=Schedule/{schedule}&status=busy", 1),
+        ("Slot?schedule={kim}", 0),
+        ("Schedule?active=true&service-type=https://consilium.example/fhir/CodeSystem/service|follow-up", 1),
+        ("Schedule?active=false", 0),
+    ],
+)
+def test_tasks_appointments_and_slots_are_found_by_what_r4_searches_them_by(
+    query: str, hits: int, hospital: TestClient, kim: str
+) -> None:
+    for event in ("slots-changed", "follow-up-proposed", "appointment-booked"):
+        tasks.keep(said(event, kim))
+    booked = said("appointment-booked", kim)
+    slot = booked.resource("Slot")
+    known = {
+        "kim": kim,
+        "appointment": booked.resource("Appointment")["id"],
+        "slot": slot["id"],
+        "schedule": slot["schedule"]["reference"].removeprefix("urn:uuid:"),
+    }
+    assert len(found(hospital, query.format(**known))) == hits
+
+
+@pytest.mark.parametrize("kind", ["Appointment", "Slot", "Schedule", "Task"])
 def test_appointments_are_made_at_their_own_door(kind: str, hospital: TestClient) -> None:
     answer: Any = post(hospital, f"/fhir/{kind}", {"resourceType": kind})
     assert answer.status_code == 405

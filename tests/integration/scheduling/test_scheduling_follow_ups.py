@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from asking import booked, named, offers, post, report, sent, staff
 from fastapi.testclient import TestClient
+from fhir.resources.R4B import get_fhir_model_class
 
 from services.scheduling import booking, store, tasks
 from services.scheduling.domain.appointment import Appointment, Patient, Status
 from services.scheduling.fhir.requests import Wanted
+from services.scheduling.fhir.resources import instant
 from services.scheduling.panels import panels
 from shared.errors import Forbidden, PreconditionFailed
 from shared.events import Event, Lane
@@ -82,6 +84,40 @@ def test_the_held_slot_of_a_proposal_goes_and_the_proposal_stays(patient: Patien
     tasks.release_hold(Message.from_fhir(row["bundle"]))
     assert (proposal().status, proposal().slots) == (Status.PROPOSED, ())
     assert events(sql) == ["follow-up-proposed", "follow-up-proposed"]
+
+
+def asked_of_staff(sql: Sql) -> list[dict[str, Any]]:
+    """Each Task that was said, oldest first."""
+    rows = sql("select (body::jsonb #> '{0,0}') as bundle from outbox where task ~ 'follow-up|appointment' order by id")
+    return [task for row in rows for task in Message.from_fhir(row["bundle"]).resources("Task")]
+
+
+@pytest.mark.usefixtures("room")
+def test_a_proposal_is_one_task_for_staff_that_ends_with_their_decision(patient: Patient, sql: Sql) -> None:
+    """What they booked and cancel later was decided before."""
+    tasks.propose_follow_up(report(patient))
+    seen = proposal()
+    made = booking.book(staff(), Wanted(number=seen.id), seen=seen.version)
+    booking.cancel(staff(), made.id, "the child is well", seen=made.version)
+    requested, done = asked_of_staff(sql)
+    assert (requested["id"], requested["status"], done["status"]) == (done["id"], "requested", "completed")
+    assert requested["focus"]["reference"] == f"urn:uuid:{seen.id}"
+    assert requested["for"]["reference"] == f"urn:uuid:{patient.id}"
+    assert seen.deadline
+    assert requested["restriction"]["period"]["end"] == instant(seen.deadline)
+    assert requested["priority"] == "stat"
+    get_fhir_model_class("Task").model_validate(done)
+
+
+@pytest.mark.usefixtures("room")
+def test_a_refused_proposal_is_a_cancelled_task_and_an_appointment_of_nobodys_report_none(
+    patient: Patient, sql: Sql, portal: TestClient
+) -> None:
+    booked(portal, offers(portal)[0]["id"], patient)
+    assert asked_of_staff(sql) == []
+    tasks.propose_follow_up(report(patient))
+    booking.cancel(staff(), proposal().id, "not needed")
+    assert [one["status"] for one in asked_of_staff(sql)] == ["requested", "cancelled"]
 
 
 @pytest.mark.parametrize("role", [Role.SECRETARY, Role.CLINICIAN])

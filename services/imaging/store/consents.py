@@ -1,0 +1,35 @@
+"""Imaging's own copy of what patients say to analysis by AI; of each Consent only the newest version."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.imaging.store.tables import CONSENT
+from shared.fhir.consent import Consent, is_denied
+
+MOST: Final = 200
+"""Consents of one patient that are looked at, those given last first."""
+
+
+def keep_consents(session: Session, consents: Iterable[Consent]) -> None:
+    """Keep what is newer than what is known; in sorted order, so that two callers never wait for each other."""
+    for one in sorted(consents, key=lambda one: one.id):
+        row = insert(CONSENT).values(**asdict(one))
+        newer = row.on_conflict_do_update(
+            index_elements=[CONSENT.c.id],
+            set_={column.name: row.excluded[column.name] for column in CONSENT.c if column.name != "id"},
+            where=row.excluded.version > CONSENT.c.version,
+        )
+        session.execute(newer)
+
+
+def denies_ai(session: Session, patient: str, at: datetime) -> bool:
+    """Whether a patient, by the hub's id, denies analysis by AI at a moment."""
+    theirs = select(CONSENT).where(CONSENT.c.patient == patient, CONSENT.c.active)
+    rows = session.execute(theirs.order_by(CONSENT.c.given_at.desc(), CONSENT.c.id).limit(MOST)).all()
+    return is_denied((Consent(**row._mapping) for row in rows), at)  # noqa: SLF001 (public, in spite of its name)
