@@ -43,6 +43,13 @@ class Recovery:
     drained_s: float | None
     refused: int
 
+    @property
+    def words(self) -> str:
+        """One line of it."""
+        first = f"first result after {self.first_s:.1f} s" if self.first_s else "no result in time"
+        drained = f"backlog gone after {self.drained_s:.1f} s" if self.drained_s else "a backlog that stays"
+        return f"down {self.broken_s:.1f} s, {first}, {drained}, {self.refused} sent again"
+
 
 @dataclass(frozen=True)
 class Day:
@@ -60,8 +67,7 @@ def live(site: Site, who: People, faults: Sequence[Fault], *, pace: float, tell:
         tell: is given a sentence for each step.
     """
     ledger, books = Ledger(), Books(site.hub)
-    traffic = Traffic(site.hub.public_url, who, ledger, books, pace=pace)
-    traffic.window = BEFORE
+    traffic = Traffic(site.hub, who, ledger, pace=pace, window=BEFORE)
     traffic.start()
     try:
         _until(books, lambda: len(books.waits.keys() & {one.uid for one in ledger.entries()}) > 1)
@@ -69,7 +75,7 @@ def live(site: Site, who: People, faults: Sequence[Fault], *, pace: float, tell:
         for fault in faults:
             tell(f"{fault.name}: {fault.how} ...")
             recoveries.append(_survive(fault, site, traffic, ledger, books))
-            tell(f"{fault.name}: {recoveries[-1]}")
+            tell(f"{fault.name}: {recoveries[-1].words}")
     finally:
         traffic.stop()
     _until(books, lambda: _through(ledger, books, time.monotonic()) and books.waiting() == 0)

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 import psycopg
-from books import address
+from books import WAITING, address
 from disks import Disk
 from psycopg import sql
 
@@ -21,6 +21,12 @@ WORST_MOMENT_S: Final = 15.0
 
 RESTARTED_WITHIN_S: Final = 20.0
 """A server that does not start while its killed predecessor still dies is started again, as an init system does."""
+
+
+WAITS: Final = (
+    "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+    " WHERE l.relation = %s::regclass AND NOT l.granted AND a.query ILIKE %s LIMIT 1"
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ def broker_killed(site: Site) -> Iterator[None]:
 @contextmanager
 def broker_full(site: Site) -> Iterator[None]:
     """The broker thinks its disk too full and stops listening to publishers."""
-    site.hub.stack.rabbitmq.control("set_disk_free_limit", "1000TB")
+    site.hub.stack.rabbitmq.control("set_disk_free_limit", "100000GB")
     yield
-    site.hub.stack.rabbitmq.control("set_disk_free_limit", "50MB")
+    site.hub.stack.rabbitmq.control("set_disk_free_limit", "200MB")
 
 
 @contextmanager
@@ -101,7 +107,10 @@ def pixels_full(site: Site) -> Iterator[None]:
 @contextmanager
 def worker_killed(site: Site) -> Iterator[None]:
     """The worker dies when it has read a study and not yet said so."""
-    _kill_waiting(site.hub, "imaging", "analysis", "imaging-worker")
+    with _nobody_writes(site.hub, "imaging", "analysis") as waits:
+        _in_time(waits)
+        site.hub.kill("imaging-worker")
+    site.hub.wait_ready("imaging-worker")
     yield
 
 
@@ -109,7 +118,15 @@ def worker_killed(site: Site) -> Iterator[None]:
 def relays_killed(site: Site) -> Iterator[None]:
     """The relays die when the broker has their messages and their rows do not say so."""
     for service in ("gateway", "imaging", "results_sharing"):
-        _kill_waiting(site.hub, service, "outbox", f"{service}-relay", "UPDATE outbox%")
+        relay = f"{service}-relay"
+        site.hub.kill(relay, signal.SIGSTOP)
+        with psycopg.connect(address(site.hub, service), autocommit=True) as database:
+            _in_time(lambda of=database: bool(of.execute(f"{WAITING} HAVING count(*) > 0").fetchall()))
+        with _nobody_writes(site.hub, service, "outbox", "UPDATE outbox%") as waits:
+            site.hub.kill(relay, signal.SIGCONT)
+            _in_time(waits)
+            site.hub.kill(relay)
+        site.hub.wait_ready(relay)
     yield
 
 
@@ -151,20 +168,20 @@ def _tell(site: Site, mood: Mood) -> None:
     httpx.put(door, json=mood.model_dump(), timeout=30).raise_for_status()
 
 
-def _kill_waiting(hub: Hub, service: str, table: str, process: str, query: str = "%") -> None:
-    """Kill a process that waits to write into a table: its work is done and not committed."""
-    waits = (
-        "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-        " WHERE l.relation = %s::regclass AND NOT l.granted AND a.query ILIKE %s LIMIT 1"
-    )
+@contextmanager
+def _nobody_writes(hub: Hub, service: str, table: str, query: str = "%") -> Iterator[Callable[[], bool]]:
+    """A table in which nothing can be written; what it gives says whether such a query waits to."""
     there = address(hub, service)
     with psycopg.connect(there) as holder, psycopg.connect(there, autocommit=True) as watcher:
         holder.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(table)))
-        deadline = time.monotonic() + WORST_MOMENT_S
-        while time.monotonic() < deadline and not watcher.execute(waits, [table, query]).fetchall():
-            time.sleep(0.01)
-        hub.kill(process, signal.SIGKILL)
-    hub.wait_ready(process)
+        yield lambda: bool(watcher.execute(WAITS, [table, query]).fetchall())
+
+
+def _in_time(moment: Callable[[], bool]) -> None:
+    """Wait for a moment, but not for ever: a crash hurts at any."""
+    deadline = time.monotonic() + WORST_MOMENT_S
+    while time.monotonic() < deadline and not moment():
+        time.sleep(0.01)
 
 
 def _again(start: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from services.simulator.demo.people import People
 from services.simulator.demo.reader import IMPRESSIONS, REPORTS
 from services.simulator.domain import MIX, examination
 from services.simulator.hospital import Hospital
+from shared.embedded import Hub
 from shared.errors import HubError
 
 DEPARTMENTS: Final = 32
@@ -34,15 +35,15 @@ class Traffic:
         window: names the fault of the moment; every new examination is booked under it.
     """
 
-    def __init__(self, hub: str, who: People, ledger: Ledger, books: Books, *, pace: float) -> None:
-        self.window = ""
+    def __init__(self, hub: Hub, who: People, ledger: Ledger, *, pace: float, window: str) -> None:
+        self.window = window
         self._ledger = ledger
-        self._books = books
+        self._worklist = Books(hub)
         self._pause_s = 1 / pace
         self._over = threading.Event()
-        self._hospital = Hospital(hub, who.token, patience=PATIENCE, wait=ledger.refuse)
+        self._hospital = Hospital(hub.public_url, who.token, patience=PATIENCE, wait=ledger.refuse)
         self._departments = ThreadPoolExecutor(DEPARTMENTS, "department")
-        self._reader = Colleague(hub, who)
+        self._reader = Colleague(hub.public_url, who)
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._send, self._sign)]
 
     def start(self) -> None:
@@ -73,11 +74,12 @@ class Traffic:
 
     def _sign(self) -> None:
         while not self._over.wait(self._pause_s):
-            waits, cases = self._books.waits, self._books.cases
-            ready = [one for one in self._ledger.entries() if one.signed_at is None and one.uid in waits]
+            self._worklist.look()
+            ready = [one for one in self._ledger.entries() if not one.signed_at and one.uid in self._worklist.waits]
             for entry in ready[-1:]:
                 with suppress(HubError, httpx.TransportError):  # a person tries again
-                    self._reader.sign(entry, cases[entry.uid].id)
+                    self._reader.sign(entry, self._worklist.cases[entry.uid].id)
+        self._worklist.close()
 
 
 class Colleague:
