@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Final, Protocol
 
 from shared.embedded import Hub
 
-MEBIBYTE: Final = 1 << 20
 INSIDE: Final = "HUB_FAULTS_INSIDE"
 """Set in the process whose mounts are its own: they go with it, however it ends."""
 
@@ -49,10 +49,10 @@ class Small:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Write until there is no room."""
-        with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"\0" * MEBIBYTE)
+        """Take every block that is free, and again what became free meanwhile."""
+        with suppress(OSError), self._ballast.open("ab") as file:
+            while room := shutil.disk_usage(self._ballast.parent).free:
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
 
     def free(self) -> None:
         """Take the ballast away."""

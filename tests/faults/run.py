@@ -27,7 +27,7 @@ PACE = 1.0
 """Studies a second: twelve times a busy hospital's hour."""
 
 PIXELS_MIB = 1024
-DATA_MIB = 1536
+DATA_MIB = 1024
 
 
 def main() -> int:
