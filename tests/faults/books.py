@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import httpx
@@ -121,6 +123,11 @@ class Books:
         answer = httpx.get(f"{self._hub.url('simulator-api')}/control/received", timeout=30).raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
+
+    def damaged(self) -> list[str]:
+        """Kept files that are not what their name says: half written, or changed."""
+        store = Path(self._hub.environment["HUB_IMAGING_STORE_DIR"])
+        return [file.name for file in store.glob("??/*.dcm") if sha256(file.read_bytes()).hexdigest() != file.stem]
 
     def close(self) -> None:
         """Forget the connections."""

@@ -18,8 +18,11 @@ from services.simulator.demo.people import People
 from shared.embedded import Hub
 
 LOOK_EVERY_S: Final = 0.1
-RECOVERY_S: Final = 100.0
+RECOVERY_S: Final = 60.0
 """Whoever is not back by then has not recovered."""
+
+REST_S: Final = 120.0
+"""For everything to come to its end once nobody sends any more."""
 
 BEFORE: Final = "before"
 """The window in which nothing is broken."""
@@ -56,32 +59,38 @@ class Day:
     """What came of it."""
 
     recoveries: Sequence[Recovery]
+    skipped: Sequence[Fault]
     verdict: Verdict
 
 
-def live(site: Site, who: People, faults: Sequence[Fault], *, pace: float, tell: Callable[[str], None]) -> Day:
+def live(
+    site: Site, who: People, faults: Sequence[Fault], *, pace: float, limit_s: float, tell: Callable[[str], None]
+) -> Day:
     """Work through a day.
 
     Args:
         pace: studies a second.
+        limit_s: no fault strikes later than this.
         tell: is given a sentence for each step.
     """
-    ledger, books = Ledger(), Books(site.hub)
+    ledger, books, over_at = Ledger(), Books(site.hub), time.monotonic() + limit_s
     traffic = Traffic(site.hub, who, ledger, pace=pace, window=BEFORE)
     traffic.start()
     try:
         _until(books, lambda: len(books.waits.keys() & {one.uid for one in ledger.entries()}) > 1)
-        recoveries = []
+        recoveries: list[Recovery] = []
         for fault in faults:
+            if time.monotonic() > over_at:
+                break
             tell(f"{fault.name}: {fault.how} ...")
             recoveries.append(_survive(fault, site, traffic, ledger, books))
             tell(f"{fault.name}: {recoveries[-1].words}")
     finally:
         traffic.stop()
-    _until(books, lambda: _through(ledger, books, time.monotonic()) and books.waiting() == 0)
+    _until(books, lambda: _through(ledger, books, time.monotonic()) and books.waiting() == 0, REST_S)
     verdict = judge(ledger, books, unexplained=lambda: _unexplained(site.hub))
     books.close()
-    return Day(recoveries, verdict)
+    return Day(recoveries, faults[len(recoveries) :], verdict)
 
 
 def _survive(fault: Fault, site: Site, traffic: Traffic, ledger: Ledger, books: Books) -> Recovery:

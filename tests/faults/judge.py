@@ -45,16 +45,19 @@ class Verdict:
         windows: by fault, in the order of the day.
         unexplained: what the hub's own reconciliation says.
         letters: dead letters that wait for an operator, by what they are.
+        damaged: kept files that are not what their digest says.
     """
 
     windows: dict[str, Count]
     unexplained: int
     letters: Counter[str]
+    damaged: list[str]
 
     @property
     def problems(self) -> list[str]:
         """Everything that must not be."""
         found = [line for count in self.windows.values() for line in (*count.lost, *count.twice, *count.unexplained)]
+        found += [f"{name} is damaged" for name in self.damaged]
         return found + ([f"`hub cases` says {self.unexplained} unexplained"] if self.unexplained else [])
 
 
@@ -77,7 +80,7 @@ def judge(ledger: Ledger, books: Books, *, unexplained: Callable[[], int]) -> Ve
         count.twice += twice(entry, case, said, kept, arrivals)
         if case and case.state not in EXPLAINED:
             count.unexplained.append(f"{entry.uid} is {case.state}")
-    return Verdict(windows, unexplained(), books.letters())
+    return Verdict(windows, unexplained(), books.letters(), books.damaged())
 
 
 def lost(

@@ -25,7 +25,8 @@ All of it, load and servers too, on these cores.
 $rows
 
 `hub cases` at the end: $unexplained unexplained. Dead letters that wait for an operator: $letters.
-Reports that the hospital got once more with the same content, by the same conditional PUT: $again.
+Stored files that are not what their digest says: $damaged. Reports that the hospital got once more with the same
+content, by the same conditional PUT: $again. Faults for which there was no time: $skipped.
 
 - *Accepted*: studies of which announcement and files got a 2xx. *Sent again*: how often a sender got none and
   repeated.
@@ -61,6 +62,8 @@ def write(day: Day, site: Site, *, pace: float, minutes: float) -> str:
         rows="\n".join([*rows, _quiet(windows.get(BEFORE, Count())), _total(day)]),
         unexplained=day.verdict.unexplained,
         letters="; ".join(letters) or "none",
+        skipped=", ".join(fault.name for fault in day.skipped) or "none",
+        damaged=len(day.verdict.damaged),
         again=sum(count.again for count in windows.values()),
         hows="\n".join(f"| {one.fault.name} | {one.fault.how} |" for one in day.recoveries),
         pixels=site.pixels.words,

@@ -26,6 +26,9 @@ REPORT = ROOT / "docs" / "faults.md"
 PACE = 1.0
 """Studies a second: twelve times a busy hospital's hour."""
 
+LIMIT_S = 540.0
+"""The last fault strikes by then, so that the whole run ends within twelve minutes also on a slow machine."""
+
 PIXELS_MIB = 1024
 DATA_MIB = 1024
 
@@ -49,7 +52,7 @@ def main() -> int:
         who = people(hub.state, hub.environment)
         site = Site(hub, pixels or disks.Capped(hub, "imaging-api"), data)
         faults = [fault for fault in FAULTS if possible(fault, site) and wanted(fault, only)]
-        lived = day.live(site, who, faults, pace=PACE, tell=tell)
+        lived = day.live(site, who, faults, pace=PACE, limit_s=LIMIT_S, tell=tell)
         text = page.write(lived, site, pace=PACE, minutes=(time.monotonic() - started) / 60)
     sys.stdout.write(text)
     if not only:

@@ -21,7 +21,7 @@ from shared.embedded import Hub
 from shared.errors import HubError
 
 DEPARTMENTS: Final = 32
-"""Who can wait for the hub at the same time."""
+"""Who can wait for the hub at the same time; when all do, nobody is examined."""
 
 PATIENCE: Final = timedelta(minutes=5)
 """How long a department repeats; longer than any fault here."""
@@ -43,6 +43,7 @@ class Traffic:
         self._over = threading.Event()
         self._hospital = Hospital(hub.public_url, who.token, patience=PATIENCE, wait=ledger.refuse)
         self._departments = ThreadPoolExecutor(DEPARTMENTS, "department")
+        self._free = threading.Semaphore(DEPARTMENTS)
         self._reader = Colleague(hub.public_url, who)
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._send, self._sign)]
 
@@ -61,6 +62,7 @@ class Traffic:
     def _send(self) -> None:
         seed = random.SystemRandom().randrange(10**6)
         for number in itertools.count():
+            self._free.acquire()
             made = examination(seed, number, datetime.now(UTC), *MIX[number % len(MIX)])
             self._departments.submit(self._bring, self._ledger.open(made, self.window))
             if self._over.wait(self._pause_s):
@@ -71,6 +73,8 @@ class Traffic:
             entry.send(self._hospital)
         except HubError as error:
             entry.given_up = error.message
+        finally:
+            self._free.release()
 
     def _sign(self) -> None:
         while not self._over.wait(self._pause_s):
