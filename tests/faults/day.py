@@ -98,9 +98,7 @@ def _survive(fault: Fault, site: Site, traffic: Traffic, ledger: Ledger, books: 
     refused, struck = ledger.refused, time.monotonic()
     with fault.strike(site):
         mend_at = time.monotonic() + fault.lasts_s
-        while time.monotonic() < mend_at:
-            books.look()
-            time.sleep(LOOK_EVERY_S)
+        _until(books, lambda: time.monotonic() > mend_at and (not fault.felt or ledger.refused > refused))
     mended = time.monotonic()
 
     def fresh() -> bool:

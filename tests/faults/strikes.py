@@ -49,12 +49,14 @@ class Fault:
 
     Attributes:
         lasts_s: how long nobody mends it.
+        felt: whether senders are refused meanwhile; then it lasts until one was.
     """
 
     name: str
     how: str
     lasts_s: float
     strike: Callable[[Site], AbstractContextManager[None]]
+    felt: bool = False
 
 
 @contextmanager
@@ -199,14 +201,14 @@ def _again(start: Callable[[], None]) -> None:
 
 FAULTS: Final = (
     Fault("broker killed", "SIGKILL, started again 3 s later", 3, broker_killed),
-    Fault("database killed", "SIGKILL, started again 3 s later", 3, database_killed),
+    Fault("database killed", "SIGKILL, started again 3 s later", 3, database_killed, felt=True),
     Fault("worker killed", "SIGKILL, having read a study and not yet said so", 1, worker_killed),
     Fault("relays killed", "SIGKILL, the broker having what the outbox still holds", 1, relays_killed),
     Fault("doors killed", "SIGKILL of the api processes while the hospital sends", 1, doors_killed),
     Fault("hospital fails", "its server answers 503 for 10 s", 10, hospital_fails),
     Fault("hospital hangs", "its server does not answer for 25 s", 25, hospital_hangs),
     Fault("hospital cuts", "its server stores and answers 502 for 10 s, then SIGKILL", 10, hospital_cuts),
-    Fault("pixel disk full", "no room for 10 s", 10, pixels_full),
+    Fault("pixel disk full", "no room for 10 s", 10, pixels_full, felt=True),
     Fault("broker disk alarm", "publishers blocked for 40 s by disk_free_limit", 40, broker_full),
-    Fault("database disk full", "no room for 15 s, write-ahead log included", 15, database_full),
+    Fault("database disk full", "no room for 15 s, write-ahead log included", 15, database_full, felt=True),
 )
