@@ -107,6 +107,8 @@ def _survive(fault: Fault, site: Site, traffic: Traffic, ledger: Ledger, books: 
 
     first = _until(books, fresh)
     drained = _until(books, lambda: _through(ledger, books, mended))
+    calm = time.monotonic()
+    _until(books, lambda: _through(ledger, books, calm))  # or two faults would be measured as one
     return Recovery(
         fault,
         broken_s=mended - struck,

@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 from shared.embedded import Hub
 
+TRIES: Final = 100
+
 INSIDE: Final = "HUB_FAULTS_INSIDE"
 """Set in the process whose mounts are its own: they go with it, however it ends."""
 
@@ -49,10 +51,12 @@ class Small:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Take every block that is free, and again what became free meanwhile."""
-        with suppress(OSError), self._ballast.open("ab") as file:
-            while room := shutil.disk_usage(self._ballast.parent).free:
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
+        """Take every block that is free, again and again: others write too, and all or nothing is taken at once."""
+        with self._ballast.open("ab") as file:
+            for _ in range(TRIES):
+                if room := shutil.disk_usage(self._ballast.parent).free:
+                    with suppress(OSError):
+                        os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
 
     def free(self) -> None:
         """Take the ballast away."""
