@@ -1,8 +1,8 @@
 """Disks that can be filled: a small real one where root can mount it, else a limit on the size of what is written."""
 
+import mmap
 import os
 import resource
-import shutil
 import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from shared.embedded import Hub
 
-TRIES: Final = 100
+LARGEST_PIECE: Final = 64 << 20
 
 INSIDE: Final = "HUB_FAULTS_INSIDE"
 """Set in the process whose mounts are its own: they go with it, however it ends."""
@@ -51,12 +51,14 @@ class Small:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Take every block that is free, again and again: others write too, and all or nothing is taken at once."""
+        """Take every block that is free, in ever smaller pieces: others write too, and a piece is taken whole or not."""
+        piece = LARGEST_PIECE
         with self._ballast.open("ab") as file:
-            for _ in range(TRIES):
-                if room := shutil.disk_usage(self._ballast.parent).free:
-                    with suppress(OSError):
-                        os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
+            while piece >= mmap.PAGESIZE:
+                try:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), piece)
+                except OSError:
+                    piece //= 2
 
     def free(self) -> None:
         """Take the ballast away."""
