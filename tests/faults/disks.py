@@ -51,7 +51,7 @@ class Small:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Take every block that is free, in ever smaller pieces: others write too, and a piece is taken whole or not."""
+        """Take all that is free, in ever smaller pieces: a piece is taken whole or not, and others write too."""
         piece = LARGEST_PIECE
         with self._ballast.open("ab") as file:
             while piece >= mmap.PAGESIZE:
