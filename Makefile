@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # Options for installing torch, such as the index of its CPU builds, which download much less on a machine without a GPU.
 TORCH_OPTIONS ?=
 
-.PHONY: help demo up down reset migrate check test bench contracts browser
+.PHONY: help demo up down reset migrate check test bench faults contracts browser
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: check browser ## everything, on private servers that are started and stopp
 
 bench: $(READY) ## measure throughput and latency, each beside its own limit
 	@$(BIN)/python tests/benchmarks/run.py
+
+faults: $(READY) ## a bad day: everything breaks in turn under load (about 10 minutes); fails if a study is lost or done twice
+	@$(BIN)/python tests/faults/run.py
 
 browser:
 	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done

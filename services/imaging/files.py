@@ -6,8 +6,10 @@ in `<store>/spool/`. A file that no row names is harmless: the sender was told n
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,8 @@ from shared.errors import Unavailable
 CHUNK = 1 << 20
 QUARANTINE = "quarantine"
 SPOOL = "spool"
+FORGOTTEN = timedelta(hours=1)
+"""A file on its way in that nobody has written to for so long was left by a process that died."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,21 @@ def check_writable(store: Path) -> None:
     with Spool(store) as probe:
         probe.write(b"ready")
         probe.finish()
+
+
+def sweep(store: Path) -> int:
+    """Throw away what killed processes left on its way in; returns how many files."""
+    left = [path for path in (store / SPOOL).glob("*") if _age_s(path) > FORGOTTEN.total_seconds()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # came in, or was thrown away, meanwhile
+        return 0.0
 
 
 def _move(source: Path, target: Path) -> None:

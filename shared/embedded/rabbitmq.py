@@ -67,6 +67,19 @@ class RabbitMQ:
         if self._broker is not None:
             children.kill(self._broker)
 
+    def control(self, *words: str) -> None:
+        """Run `rabbitmqctl` beside the broker, as its operator would.
+
+        Raises:
+            CannotStart: it failed; its words are in the log.
+        """
+        root = packages.root_of(packages.RABBITMQ)
+        program = next(root.glob(packages.RABBITMQ)).with_name("rabbitmqctl")
+        command = [str(program), *words]
+        environment = self._environment(root)
+        if children.run(command, log=self.log, environment=environment, folder=self.folder, as_server=True) != 0:
+            raise CannotStart(f"rabbitmqctl {words[0]} failed: {children.last_lines(self.log)}")
+
     def _environment(self, root: Path) -> dict[str, str]:
         folder = self.folder
         configuration = private_file(

@@ -16,8 +16,9 @@ from shared import topology
 from shared.telemetry import log
 
 SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
-"""Seconds between tries to connect; doubled each time, with jitter, so that relays do not come back in step."""
+LONGEST_PAUSE = 3.0
+"""Seconds between tries to connect; doubled each time, with jitter, so that relays do not come back in step. A broker
+that is back must not wait for its relays: there are few of them, and a try costs it little."""
 
 
 class Extension(Protocol):

@@ -38,7 +38,9 @@ class Consumer(consumer.Consumer):
 
     def ensure_connected(self, conn: Any) -> Any:  # noqa: ANN401 (kombu's connection)
         """Try for as long as it takes: an outage is no reason to be restarted."""
-        return conn.ensure_connection(self._away, None, interval_max=5, callback=self._waiting)
+        return conn.ensure_connection(
+            self._away, None, interval_start=1, interval_step=1, interval_max=3, callback=self._waiting
+        )
 
     def register_with_event_loop(self, hub: Any) -> None:  # noqa: ANN401 (kombu's event loop)
         """Beat from the very loop that takes messages, so that a loop that hangs is seen."""

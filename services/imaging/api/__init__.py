@@ -7,10 +7,13 @@ from services.imaging.api import stow, wado
 from services.imaging.settings import settings
 from shared import ops, web
 from shared.http import Door, create_app
+from shared.telemetry import log
 
 
 def app() -> FastAPI:
     """The api process: `uvicorn --factory services.imaging.api:app`."""
     ready = [lambda: files.check_writable(settings().store_dir)]
     routers = [stow.router, wado.router, ops.door("imaging", panels.panels, ready=ready)]
-    return create_app(Door("imaging", settings, error_page=web.error_page), routers, ready=ready)
+    made = create_app(Door("imaging", settings, error_page=web.error_page), routers, ready=ready)
+    log.info("spool_swept", files=files.sweep(settings().store_dir))
+    return made

@@ -1,8 +1,11 @@
 """What the door for pixels says, and what is on disk and in the database when it says so."""
 
+import os
 import resource
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -180,6 +183,18 @@ def test_a_system_without_the_scope_and_a_person_may_not_store(imaging: Any, chi
         content = body_of("edge", child().part10())
         answer = hub.http.post("/dicomweb/studies", content=content, headers=who | {"Content-Type": TYPE + "edge"})
         assert answer.status_code == 403
+
+
+def test_what_a_killed_process_left_on_its_way_in_is_gone_after_an_hour_and_a_start(tmp_path: Path) -> None:
+    spool = tmp_path / files.SPOOL
+    spool.mkdir()
+    for name, age in (("left", timedelta(minutes=61)), ("arriving", timedelta(minutes=1))):
+        (spool / name).write_bytes(b"half")
+        then = time.time() - age.total_seconds()
+        os.utime(spool / name, (then, then))
+    assert files.sweep(tmp_path) == 1
+    assert [path.name for path in spool.iterdir()] == ["arriving"]
+    assert files.sweep(tmp_path / "not there yet") == 0
 
 
 def test_a_disk_that_takes_no_more_is_a_503_that_leaves_nothing_half_stored(imaging: Any, child: Any) -> None:

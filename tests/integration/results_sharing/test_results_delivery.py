@@ -222,6 +222,21 @@ def test_a_silent_server_is_given_up_in_time(hospital: Hospital) -> None:
     go_on.set()
 
 
+def test_a_hospital_that_hangs_is_left_alone_three_times_as_long_as_it_kept_the_worker_waiting(
+    hospital: Hospital,
+) -> None:
+    """Or its reports would keep the results of other studies waiting: the same worker takes them in."""
+    times = iter([0.0, 0.0, 10.0, 10.0, 39.9, 40.1])
+    patience = ehr.Patience(clock=lambda: next(times))
+    hospital.behaviours = [lambda: 504]
+    for kept_waiting in ("answered 504", "a moment ago"):
+        with pytest.raises(Unavailable, match=kept_waiting):
+            ehr.send_report("c", "{}", HttpUrl(hospital.url), None, patience=patience)
+    assert hospital.requests == 1
+    ehr.send_report("c", "{}", HttpUrl(hospital.url), None, patience=patience)
+    assert hospital.requests == 2
+
+
 def test_a_server_that_drips_its_answer_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         over = threading.Event()
