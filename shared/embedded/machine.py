@@ -17,6 +17,7 @@ UNPRIVILEGED = 65534
 """`nobody`: the user that servers run as when root starts them (PostgreSQL refuses root)."""
 PORTS = range(20_000, 32_000)
 """Below the ephemeral range, so that no outgoing connection takes a port between choice and use."""
+_CLAIMS: list[socket.socket] = []
 LOCK = "hub.lock"
 NEEDED_BYTES = 1_000_000_000
 """A first start unpacks about 200 MB and writes about 150 MB; the rest is room to work."""
@@ -43,9 +44,19 @@ def port_is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Choose a loopback port at random, so that two hubs that start at once do not meet."""
+    """Choose a loopback port at random, and keep it for this process: no other hub that starts now is given the same.
+
+    What keeps it is a name in the kernel (an abstract socket), which goes with the process, however it ends.
+    """
     for _ in range(200):
         port = secrets.choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0consilium/port/{port}")
+        except OSError:
+            claim.close()
+            continue
+        _CLAIMS.append(claim)
         if port_is_free(port):
             return port
     message = f"No free port was found between {PORTS.start} and {PORTS.stop}."
