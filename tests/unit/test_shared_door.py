@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.testclient import TestClient
 
-from shared import settings
+from shared import db, settings
 from shared.errors import Conflict, HubError
 from shared.http import Door, create_app, principal
 from shared.security import COOKIE, Principal, Role, make_key, sign
@@ -104,8 +104,10 @@ def database_free(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Refusals are written to the database; here none listens, and the refusal must stand all the same."""
     monkeypatch.setenv("HUB_RESULTS_SHARING_DATABASE_URL", "postgresql://nobody:x@127.0.0.1:1/none")
     settings.database_url.cache_clear()
+    db.engine.cache_clear()
     yield
     settings.database_url.cache_clear()
+    db.engine.cache_clear()
 
 
 @pytest.mark.usefixtures("database_free")
