@@ -26,6 +26,7 @@ class Event(StrEnum):
 
     INSTANCES_STORED = "imaging.instances-stored"
     QUIET_PERIOD_ENDED = "imaging.quiet-period-ended"
+    SHADOW_DUE = "imaging.shadow-due"
     STUDY_COMPLETED = "imaging.study-completed"
     STUDY_HELD = "imaging.study-held"
     ANALYSIS_COMPLETED = "imaging.analysis-completed"
@@ -84,7 +85,13 @@ TO_GATEWAY: Final = frozenset(
 )
 
 TO_IMAGING: Final = frozenset(
-    {Event.ORDER_REVOKED, Event.STUDY_AVAILABLE, Event.STUDY_COMPLETED, Event.QUIET_PERIOD_ENDED}
+    {
+        Event.ORDER_REVOKED,
+        Event.STUDY_AVAILABLE,
+        Event.STUDY_COMPLETED,
+        Event.QUIET_PERIOD_ENDED,
+        Event.SHADOW_DUE,
+    }
 )
 
 TO_PREDICTION: Final = frozenset({Event.ORDER_PLACED, Event.STUDY_AVAILABLE, Event.RESOURCE_CHANGED})

@@ -4,8 +4,9 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from services.imaging.store.analyses import Answer, count_studies, save_answer
+from services.imaging.store.analyses import Answer, count_studies, save_answer, save_shadow
 from services.imaging.store.instances import add, begin_sitting, find_instance, list_instances, quarantine
+from services.imaging.store.registry import Change, add_model, changes, models, move
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
 
@@ -13,11 +14,14 @@ transaction = partial(db.transaction, "imaging")
 
 __all__ = [
     "Answer",
+    "Change",
     "Session",
     "add",
+    "add_model",
     "announce",
     "arm",
     "begin_sitting",
+    "changes",
     "count_studies",
     "find",
     "find_instance",
@@ -25,9 +29,12 @@ __all__ = [
     "list_instances",
     "lock",
     "mark",
+    "models",
+    "move",
     "now",
     "quarantine",
     "revoke",
     "save_answer",
+    "save_shadow",
     "transaction",
 ]
