@@ -44,7 +44,7 @@ def load(folder: Path, declared: Metadata, digest: str) -> Package:
     return Package(model_of(declared, digest), declared, graph.load(path, declared.hub.outputs))
 
 
-def test_picture(folder: Path, declared: Metadata) -> NDArray[Any]:
+def picture_of(folder: Path, declared: Metadata) -> NDArray[Any]:
     """The package's own test picture; never a pickle.
 
     Raises:

@@ -27,12 +27,15 @@ _EXPORTED: Final = re.compile(
 )
 _SCRIPTED: Final = re.compile(
     r"[^/]+/(?:data\.pkl|constants\.pkl|version|byteorder|\.data/(?:version|serialization_id)"
-    r"|code/[\w./]+\.py(?:\.debug_pkl)?|(?:data|constants)/\d+)"
+    r"|code/[\w./]+\.py(?:\.debug_pkl)?|(?:data|constants|traced_inputs)/\d+|traced_inputs\.pkl)"
 )
 _OPERATOR: Final = re.compile(r"torch\.ops\.aten\.[a-z0-9_]+\.[A-Za-z0-9_]+|_operator\.[a-z]+|math\.[a-z]+")
 _EXPRESSION: Final = re.compile(
-    r"(?:Symbol\('[a-z]\d+'(?:, (?:positive|integer|nonnegative)=True)*\)|FloorDiv|Mod|Max|Min|Integer|[\d\s()+*,-])+"
+    r"(?:Symbol\('[a-z]\d+'(?:, (?:positive|integer|nonnegative)=True)*\)"
+    r"|Add|Mul|Max|Min|Mod|PythonMod|FloorDiv|CleanDiv|CeilDiv|Integer|[\d\s()+,-])+"
 )
+"""Sums, products and divisions of sizes; no power, which could take for ever."""
+
 _TOUCHES_FILES: Final = re.compile(r"\b(?:from_file|save|load|_load_for_lite_interpreter)\b")
 _SCRIPT_CALL: Final = re.compile(
     r"\bops\.(?!prim\.|aten\.)|\btorch\.(?:save|load|from_file|hub|ops|os|classes|utils)\b"
@@ -95,9 +98,14 @@ def _members(archive: zipfile.ZipFile, known: re.Pattern[str]) -> list[str]:
     for member in archive.infolist():
         if ".." in member.filename or not known.fullmatch(member.filename):
             raise Suspicious(f"holds {member.filename[:80]}, which no graph needs")
-        if member.compress_type != zipfile.ZIP_STORED:
+        if member.compress_type != zipfile.ZIP_STORED and not _is_small_text(member):
             raise Suspicious("is compressed; save it as the library does")
     return archive.namelist()
+
+
+def _is_small_text(member: zipfile.ZipInfo) -> bool:
+    """TorchScript compresses its program's text, and nothing else."""
+    return member.filename.endswith((".py", ".debug_pkl")) and member.file_size <= LARGEST_PROGRAM
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:

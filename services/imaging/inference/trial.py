@@ -64,7 +64,7 @@ def main(folder: Path) -> dict[str, Any]:
         return {"problem": "has no metadata that can be read"}
     try:
         opened = package.load(folder, declared, digest_of(folder / METADATA))
-        picture = package.test_picture(folder, declared)
+        picture = package.picture_of(folder, declared)
         values = prepare(picture, declared.hub.preprocessing).values
         answered = opened.graph(values)
         twice = opened.graph(torch.cat([values, values]))
