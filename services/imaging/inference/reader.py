@@ -37,6 +37,7 @@ _opened: "OrderedDict[str, Package]" = OrderedDict()
 def load(models: Iterable[Model]) -> None:
     """Open models now, so that the first study does not wait for it; a broken one is said with every study."""
     torch.set_num_threads(settings().threads)
+    forget()
     for model in list(models)[: settings().models_in_memory]:
         try:
             _package(model)
@@ -55,6 +56,11 @@ def predict(model: Model, picture: NDArray[Any]) -> Prediction:
     opened = _package(model)
     with SECONDS.labels(model.name, model.version).time():
         return opened.read(picture)
+
+
+def forget() -> None:
+    """Close every model; the next question opens its package anew."""
+    _opened.clear()
 
 
 def _package(model: Model) -> Package:

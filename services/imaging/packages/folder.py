@@ -62,7 +62,8 @@ def digest_of(path: Path) -> str:
 def text_of(folder: Path, path: str) -> str:
     """A text of the package; empty when it is not there, is a link, or is too long to be one."""
     file = folder / path
-    if not file.is_file() or any(part.is_symlink() for part in (file, *file.parents) if part.is_relative_to(folder)):
+    inside = [part for part in (file, *file.parents) if part.is_relative_to(folder) and part != folder]
+    if not file.is_file() or any(part.is_symlink() for part in inside):
         return ""
     if file.stat().st_size > READABLE:
         return ""
