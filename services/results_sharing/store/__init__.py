@@ -13,7 +13,7 @@ from services.results_sharing.store.risks import risks_of, take_risk
 from services.results_sharing.store.service_level import ServiceLevel, service_level
 from services.results_sharing.store.sittings import first_look
 from services.results_sharing.store.timeline import Moment, record, timeline_of
-from services.results_sharing.store.views import CaseView, case_view, finished, worklist
+from services.results_sharing.store.views import CaseView, case_view, finished, phantoms, worklist
 from shared import db
 
 SERVICE = "results_sharing"
@@ -44,6 +44,7 @@ __all__ = [
     "has_audit_hash",
     "load",
     "patients_of",
+    "phantoms",
     "reconciliation",
     "record",
     "remember",
