@@ -1,6 +1,7 @@
 """A department brings its own models: admitted, in the shadow, a canary, live, and stopped at once."""
 
 import argparse
+import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from department import Brightness, Perceptron, Transformer, kind, package
+from fhir.resources.R4B import get_fhir_model_class
+from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -28,7 +31,9 @@ from services.imaging.store.tables import ANALYSIS, SHADOW_ANSWER
 from services.imaging.tasks import announce_study, read_in_shadow, read_study
 from shared.errors import Conflict, HubError, InvalidResource
 from shared.events import Event, Lane
+from shared.fhir.message import Message
 
+CONTRACTS = Path(__file__).parents[3] / "contracts" / "events"
 CHEST = ("cxr-pneumonia-paediatric", "1.0.0")
 BRAIN = {"system": "http://snomed.info/sct", "code": "12738006"}
 KIDNEY = {"system": "http://snomed.info/sct", "code": "64033007"}
@@ -118,7 +123,7 @@ def test_a_transformer_of_another_house_reads_each_frame_of_an_mr_and_takes_no_c
     assert hub_models("promote", "head-transformer", "1.0.0", "--to", "live", "--who", "physicist") == 0
     _, message = sent(multi_frame(), BRAIN, hub)
     read_study(message)
-    [said] = hub.said(Event.ANALYSIS_COMPLETED)
+    said = keeps_its_contract(*hub.said(Event.ANALYSIS_COMPLETED))
     observation, device = said.resource("Observation"), said.resource("Device")
     assert observation["status"] == "preliminary"
     assert observation["code"]["coding"][0]["code"] == "230745008"
@@ -147,7 +152,7 @@ def test_a_perceptron_in_onnx_tells_three_classes_apart_on_colour_ultrasound(
     admit(package(tmp_path / "brought", Perceptron(), "model.onnx", **KIDNEYS), Stage.LIVE)
     _, message = sent(real("US1_UNCR.dcm"), KIDNEY, hub)
     read_study(message)
-    [said] = hub.said(Event.ANALYSIS_COMPLETED)
+    said = keeps_its_contract(*hub.said(Event.ANALYSIS_COMPLETED))
     observation = said.resource("Observation")
     assert observation["code"]["text"] == "Hydronephrosis"
     shares = {
@@ -169,7 +174,7 @@ def test_a_segmentation_says_its_measure_and_keeps_its_mask_for_a_seg(
     admit(package(tmp_path / "brought", Brightness(), "model.pt2", **changes), Stage.LIVE)
     _, message = sent(real("US1_UNCR.dcm"), KIDNEY, hub)
     read_study(message)
-    [said] = hub.said(Event.ANALYSIS_COMPLETED)
+    said = keeps_its_contract(*hub.said(Event.ANALYSIS_COMPLETED))
     quantity = said.resource("Observation")["valueQuantity"]
     with store.transaction() as session:
         row = session.execute(select(ANALYSIS)).one()
@@ -296,7 +301,7 @@ def test_a_shadow_reads_after_the_answer_and_no_reader_hears_of_it(complete: Any
     asked: list[str] = []
     read_study(message, predict=opinion(0.95, asked))
     assert asked == ["1.0.0"]
-    [due] = hub.said(Event.SHADOW_DUE)
+    due = keeps_its_contract(*hub.said(Event.SHADOW_DUE))
     assert due.lane is Lane.ROUTINE
     for _ in range(2):
         read_in_shadow(due, predict=opinion(0.2, asked))
@@ -368,10 +373,17 @@ def test_a_patient_whom_the_hospital_labels_as_test_reaches_no_model(
     assert refusal(hub)[0] == "test-subject"
 
 
+def keeps_its_contract(said: Message) -> Message:
+    """What is promised of this event is what was said, and it is FHIR."""
+    Draft202012Validator(json.loads((CONTRACTS / f"{said.event}.schema.json").read_text())).validate(said.bundle)
+    get_fhir_model_class("Bundle").model_validate(said.bundle)
+    return said
+
+
 def refusal(hub: Any) -> tuple[str, str]:
     """Why the one study was not analysed, and in whose name."""
     assert hub.said(Event.ANALYSIS_COMPLETED) == []
-    [said] = hub.said(Event.ANALYSIS_REFUSED)
+    said = keeps_its_contract(*hub.said(Event.ANALYSIS_REFUSED))
     reason = said.resource("Observation")["dataAbsentReason"]["coding"][0]["code"]
     return reason, said.resource("Device")["deviceName"][0]["name"]
 
