@@ -14,7 +14,9 @@ from services.imaging.domain import registry
 from services.imaging.domain.admission import CARD, METADATA
 from services.imaging.domain.model import Model
 from services.imaging.domain.registry import Entry, Move, Stage
+from services.imaging.inference.attempt import attempt
 from services.imaging.packages import shelf
+from services.imaging.packages.candidate import Attempt, require_admissible
 from services.imaging.packages.folder import digest_of, metadata_of, text_of
 from services.imaging.packages.metadata import parse
 from services.imaging.settings import SHIPPED, settings
@@ -63,7 +65,7 @@ def _add(told: argparse.Namespace) -> int:
     if told.shipped == (told.path is not None):
         raise InvalidResource("Name one package, or all that came with the hub", fix="Give a PATH or --shipped.")
     if told.path is not None:
-        _admit(told.path, told.who)
+        _admit(told.path, told.who, attempt)
         return 0
     for folder in _shipped():
         name, version, digest = _named(folder)
@@ -74,16 +76,14 @@ def _add(told: argparse.Namespace) -> int:
         ):
             sys.stdout.write(f"{name} {version} is known.\n")
             continue
-        _admit(folder, told.who)
+        _admit(folder, told.who, None)  # tried by the tests of this release, and again whenever a worker opens it
         if name in told.live and all(entry.model.name != name for entry in known):
             _move(partial(registry.promote, name=name, version=version, to=Stage.LIVE, percent=0), told.who)
     return 0
 
 
-def _admit(folder: Path, who: str) -> None:
-    from services.imaging.inference import admission  # noqa: PLC0415 (torch: every other command does without)
-
-    declared, candidate = admission.require_admissible(folder)
+def _admit(folder: Path, who: str, tried: Attempt | None) -> None:
+    declared, candidate = require_admissible(folder, tried)
     model = candidate.model
     if model is None:
         raise InvalidResource(f"{folder.name} names no model", fix="See docs/models.md.")

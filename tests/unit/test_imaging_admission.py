@@ -18,10 +18,12 @@ from department import EDGE, Brightness, Perceptron, Transformer, export, packag
 from torch import Tensor, nn
 
 from services.imaging.domain.admission import METADATA, Candidate, Trial, problems
-from services.imaging.inference import admission, graph
+from services.imaging.inference import graph
+from services.imaging.inference.attempt import attempt
 from services.imaging.inference.package import picture_of
 from services.imaging.inference.screening import Suspicious, screen
 from services.imaging.packages import shelf
+from services.imaging.packages.candidate import examine, require_admissible
 from services.imaging.packages.folder import survey
 from services.imaging.packages.metadata import Metadata, model_of, parse
 from shared.errors import InvalidResource
@@ -29,10 +31,9 @@ from shared.errors import InvalidResource
 CHEST = Path(__file__).parents[2] / "models" / "cxr-pneumonia-paediatric"
 
 
-def untried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def untried(folder: Path) -> list[str]:
     """What is wrong with a package, its graph not asked: where and what."""
-    monkeypatch.setattr(admission.trial, "attempt", lambda _: Trial({"logits": (2, 1)}, 0.0))
-    _, candidate = admission.examine(folder)
+    _, candidate = examine(folder, lambda _: Trial({"logits": (2, 1)}, 0.0))
     return [f"{problem.where}: {problem.what}" for problem in problems(candidate)]
 
 
@@ -57,7 +58,7 @@ def copied(made: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_the_released_chest_model_is_admitted() -> None:
-    declared, candidate = admission.require_admissible(CHEST)
+    declared, candidate = require_admissible(CHEST, attempt)
     assert candidate.trial
     assert candidate.trial.shapes["evidence"] == (2, 1, 10, 10)
     assert declared.hub.name == "cxr-pneumonia-paediatric"
@@ -65,7 +66,7 @@ def test_the_released_chest_model_is_admitted() -> None:
 
 def test_an_empty_folder_is_told_everything_that_it_lacks_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidResource, match="is not admitted") as refused:
-        admission.require_admissible(tmp_path)
+        require_admissible(tmp_path, attempt)
     for lacking in (METADATA, "models/", "docs/README.md", "docs/license.txt"):
         assert lacking in refused.value.message
 
@@ -91,12 +92,12 @@ def write(path: str, text: str) -> Callable[[Path], None]:
     ],
 )
 def test_a_package_without_its_papers_is_not_admitted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path, spoil: Callable[[Path], None], said: str
+    tmp_path: Path, made: Path, spoil: Callable[[Path], None], said: str
 ) -> None:
     folder = Path(shutil.copytree(made, tmp_path / "copy"))
     spoil(folder)
     seal(folder, json.loads((made / METADATA).read_text()))
-    assert any(said in problem for problem in untried(folder, monkeypatch))
+    assert any(said in problem for problem in untried(folder))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_package_without_its_papers_is_not_admitted(
     ],
 )
 def test_what_the_metadata_lacks_is_said_with_its_place(
-    copied: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, path: tuple[str | int, ...], value: Any, said: str
+    copied: Callable[..., Path], path: tuple[str | int, ...], value: Any, said: str
 ) -> None:
     def change(metadata: dict[str, Any]) -> None:
         at: Any = metadata["hub"]
@@ -129,18 +130,16 @@ def test_what_the_metadata_lacks_is_said_with_its_place(
             at = at[step]
         at[path[-1]] = value
 
-    found = untried(copied(change), monkeypatch)
+    found = untried(copied(change))
     assert any(said in problem for problem in found), found
 
 
-def test_a_file_without_a_digest_and_a_link_out_of_the_folder_are_not_admitted(
-    copied: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_without_a_digest_and_a_link_out_of_the_folder_are_not_admitted(copied: Callable[..., Path]) -> None:
     folder = copied()
     (folder / "docs" / "extra.txt").write_text("more")
     (folder / "docs" / "secret").symlink_to("/etc/passwd")
     (folder / "elsewhere").symlink_to("/etc")
-    found = untried(folder, monkeypatch)
+    found = untried(folder)
     assert "docs/extra.txt: has no digest" in found
     assert "docs/secret: not a regular file inside the package" in found
     assert "elsewhere: not a regular file inside the package" in found
@@ -321,7 +320,7 @@ def test_a_graph_that_asks_for_endless_memory_ends_alone(tmp_path: Path) -> None
     torch.jit.save(torch.jit.script(Hungry()), folder / "models" / "model.ts")  # type: ignore[no-untyped-call]
     seal(folder, json.loads((folder / METADATA).read_text()))
     with pytest.raises(InvalidResource, match="failed on its test picture"):
-        admission.require_admissible(folder)
+        require_admissible(folder, attempt)
 
 
 def test_a_kept_package_is_opened_only_while_every_digest_matches(made: Path, tmp_path: Path) -> None:

@@ -1,17 +1,21 @@
 """A package that was opened: its graph, and what turns a picture into its input and its numbers into an answer."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from services.imaging.domain.admission import GRAPHS
 from services.imaging.domain.model import Model
 from services.imaging.inference import graph
 from services.imaging.inference.prediction import Prediction, predict
 from services.imaging.inference.steps import prepare
+from services.imaging.packages.folder import text_of
 from services.imaging.packages.metadata import Metadata, model_of
 
 
@@ -44,6 +48,18 @@ def load(folder: Path, declared: Metadata, digest: str) -> Package:
     return Package(model_of(declared, digest), declared, graph.load(path, declared.hub.outputs))
 
 
+def require_same_answer(opened: Package, folder: Path) -> None:
+    """Let a graph speak only where it answers its test picture as it was released: other machines have other kernels.
+
+    Raises:
+        ValueError: it does not.
+    """
+    declared = opened.declared
+    values = prepare(picture_of(folder, declared), declared.hub.preprocessing).values
+    if not difference(opened.graph(values), folder, declared) <= declared.hub.test.tolerance:
+        raise ValueError("it answers its test picture differently here")
+
+
 def picture_of(folder: Path, declared: Metadata) -> NDArray[Any]:
     """The package's own test picture; never a pickle.
 
@@ -54,3 +70,26 @@ def picture_of(folder: Path, declared: Metadata) -> NDArray[Any]:
     if picture.dtype not in {np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64)} or picture.size > 1 << 26:
         raise ValueError("the test picture is not of float32 or uint8, or larger than 8192 x 8192")
     return np.asarray(picture)
+
+
+def difference(answered: Mapping[str, Tensor], folder: Path, declared: Metadata) -> float:
+    """How far the answer to the test picture is from the one that the package promises.
+
+    Raises:
+        ValueError: the promise cannot be read.
+    """
+    promised = json.loads(text_of(folder, declared.hub.test.output))
+    return max(_apart(answer.numpy(), promised.get(name)) for name, answer in answered.items())
+
+
+def _apart(answer: NDArray[Any], promised: Any) -> float:  # noqa: ANN401 (JSON)
+    """Largest difference of an output from what is promised: every value, or of a map its mean, deviation and shape."""
+    match promised:
+        case {"mean": mean, "shape": shape}:
+            apart = [abs(float(answer.mean()) - mean), abs(float(answer.std()) - promised.get("std", answer.std()))]
+            return float(max(apart)) if list(answer.shape) == shape else float("inf")
+        case list():
+            expected = np.asarray(promised, dtype=np.float64)
+            return float(np.abs(answer - expected).max()) if expected.shape == answer.shape else float("inf")
+        case _:
+            return float("inf")

@@ -71,9 +71,10 @@ def _package(model: Model) -> Package:
     while len(_opened) >= settings().models_in_memory:
         _opened.popitem(last=False)
     try:
-        _opened[model.digest] = package.load(folder, declared, model.digest)
+        opened = package.load(folder, declared, model.digest)
+        package.require_same_answer(opened, folder)
     except (OSError, ValueError, RuntimeError) as error:
-        raise BadModel(f"{model.name} {model.version} cannot be opened: {type(error).__name__}") from None
-    finally:
-        LOADED.set(len(_opened))
-    return _opened[model.digest]
+        raise BadModel(f"{model.name} {model.version} cannot be used: {type(error).__name__}") from None
+    _opened[model.digest] = opened
+    LOADED.set(len(_opened))
+    return opened

@@ -17,11 +17,11 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from sqlalchemy import select
 
-from services.imaging import commands, files, store
+from services.imaging import checks, commands, files, gauges, store
 from services.imaging.domain.admission import METADATA
 from services.imaging.domain.model import Model
 from services.imaging.domain.registry import Move, Stage
-from services.imaging.inference import masks
+from services.imaging.inference import masks, reader
 from services.imaging.inference.reader import Prediction
 from services.imaging.packages import shelf
 from services.imaging.packages.folder import digest_of
@@ -236,17 +236,21 @@ def test_a_package_that_is_not_admitted_leaves_nothing_behind(imaging: Any, tmp_
     assert len(list((hub.folder / "models").iterdir())) == 1
 
 
-def test_the_shipped_chest_model_is_known_and_stays_as_it_was_left(
+def test_what_came_with_the_hub_is_admitted_once_and_stays_as_it_was_left(
     imaging: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     imaging()
-    (tmp_path / "shipped").mkdir()
-    (tmp_path / "shipped" / CHEST[0]).symlink_to(commands.SHIPPED / CHEST[0])
-    monkeypatch.setattr(commands, "SHIPPED", tmp_path / "shipped")
+    shipped = tmp_path / "shipped"
+    package(shipped / "kidneys", Perceptron(), "model.onnx", **KIDNEYS)
+    (shipped / CHEST[0]).symlink_to(commands.SHIPPED / CHEST[0])
+    monkeypatch.setattr(commands, "SHIPPED", shipped)
     hub_models("disable", CHEST[0], "--why", "stopped by us")
-    hub_models("add", "--shipped", "--live", CHEST[0])
-    assert stages() == {CHEST: "disabled"}
-    assert "is known" in capsys.readouterr().out
+    for _ in range(2):
+        hub_models("add", "--shipped", "--live", CHEST[0], "--live", "kidney-perceptron")
+        assert stages() == {CHEST: "disabled", ("kidney-perceptron", "1.0.0"): "live"}
+        hub_models("promote", "kidney-perceptron", "1.0.0", "--to", "shadow")
+        hub_models("promote", "kidney-perceptron", "1.0.0", "--to", "live")
+    assert capsys.readouterr().out.count("is known") == 3
 
 
 @pytest.fixture
@@ -386,6 +390,54 @@ def refusal(hub: Any) -> tuple[str, str]:
     said = keeps_its_contract(*hub.said(Event.ANALYSIS_REFUSED))
     reason = said.resource("Observation")["dataAbsentReason"]["coding"][0]["code"]
     return reason, said.resource("Device")["deviceName"][0]["name"]
+
+
+def test_a_model_that_answers_its_test_picture_differently_here_reads_nothing(
+    sent: Any, imaging: Any, real: Any, tmp_path: Path
+) -> None:
+    def promise_otherwise(folder: Path) -> None:
+        (folder / "test" / "output.json").write_text('{"logits": [[9.0, 9.0, 9.0]]}')
+
+    hub = imaging()
+    admit(package(tmp_path / "b", Perceptron(), "model.onnx", spoil=promise_otherwise, **KIDNEYS), Stage.LIVE)
+    _, message = sent(real("US1_UNCR.dcm"), KIDNEY, hub)
+    read_study(message)
+    assert refusal(hub) == ("model-failed", "kidney-perceptron")
+
+
+def test_the_memory_for_models_has_an_end_and_the_least_used_makes_room(imaging: Any, tmp_path: Path) -> None:
+    imaging(HUB_IMAGING_MODELS_IN_MEMORY="2")
+    folders = [
+        package(tmp_path / name, Perceptron(), "model.onnx", **KIDNEYS | {"name": name}) for name in ("aa", "bb", "cc")
+    ]
+    first, second, third = (admit(folder, Stage.SHADOW) for folder in folders)
+    picture = np.eye(20) * 255
+    reader.forget()
+    for model in (first, second, first, third):
+        reader.predict(model, picture)
+    shelf.place_of(settings().store_dir, second.digest).rename(tmp_path / "taken away")
+    reader.predict(first, picture)  # still open
+    with pytest.raises(reader.BadModel):
+        reader.predict(second, picture)  # made room, and would have to be opened again
+
+
+def test_the_doctor_looks_at_every_model_that_reads(imaging: Any) -> None:
+    hub = imaging()
+    assert [check.name for check in checks.look() if check.name.startswith("model")] == [f"model {CHEST[0]}"]
+    [graph] = hub.folder.rglob("model.pt2")
+    graph.write_bytes(b"")
+    [found] = [check for check in checks.look() if check.name == f"model {CHEST[0]}"]
+    assert "model.pt2" in found.found
+    hub_models("disable", CHEST[0], "--why", "x")
+    assert "no model reads" in [check.found for check in checks.look()]
+
+
+def test_operators_see_where_each_model_stands(imaging: Any) -> None:
+    imaging()
+    with store.transaction() as session:
+        families = {family.name: family for family in gauges.studies(session)}
+    [sample] = families["hub_imaging_models"].samples
+    assert sample.labels == {"model": CHEST[0], "version": CHEST[1], "stage": "live"}
 
 
 def test_errors_of_the_command_say_what_to_do(imaging: Any) -> None:

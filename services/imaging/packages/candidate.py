@@ -1,6 +1,7 @@
 """Gather the facts about a package that somebody wants to add, and let the domain judge them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,18 @@ from services.imaging.domain.admission import (
     Trial,
     problems,
 )
-from services.imaging.inference import trial
 from services.imaging.packages.folder import TooMuch, metadata_of, survey, text_of
 from services.imaging.packages.metadata import Metadata, model_of, parse
 from shared.errors import InvalidResource
 
+Attempt = Callable[[Path], Trial | Problem]
 
-def examine(folder: Path) -> tuple[Metadata | None, Candidate]:
+
+def examine(folder: Path, attempt: Attempt | None) -> tuple[Metadata | None, Candidate]:
     """Everything about a package; its graph is tried only when its files are those that the metadata names.
+
+    Args:
+        attempt: tries the graph; None for a package that was tried when the hub was released.
 
     Raises:
         InvalidResource: there is no folder, or far more in it than in any package.
@@ -36,8 +41,14 @@ def examine(folder: Path) -> tuple[Metadata | None, Candidate]:
     unclear = parsed if isinstance(parsed, list) else []
     promised = declared.hub.files if declared else {}
     tried: Trial | Problem | None = None
-    if declared and not odd and promised and all(found.get(path) == digest for path, digest in promised.items()):
-        tried = trial.attempt(folder)
+    if (
+        attempt
+        and declared
+        and not odd
+        and promised
+        and all(found.get(path) == digest for path, digest in promised.items())
+    ):
+        tried = attempt(folder)
     candidate = Candidate(
         model=model_of(declared, found[METADATA]) if declared else None,
         promised=promised,
@@ -54,13 +65,13 @@ def examine(folder: Path) -> tuple[Metadata | None, Candidate]:
     return declared, candidate
 
 
-def require_admissible(folder: Path) -> tuple[Metadata, Candidate]:
+def require_admissible(folder: Path, attempt: Attempt | None) -> tuple[Metadata, Candidate]:
     """A package that may be added.
 
     Raises:
         InvalidResource: names every problem, where it is and how to fix it.
     """
-    declared, candidate = examine(folder)
+    declared, candidate = examine(folder, attempt)
     found = problems(candidate)
     if found or declared is None or candidate.model is None:
         listed = "".join(f"\n- {problem.where}: {problem.what}. {problem.fix}" for problem in found)
