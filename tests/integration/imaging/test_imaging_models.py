@@ -18,6 +18,7 @@ from pydicom.data import get_testdata_file
 from sqlalchemy import select
 
 from services.imaging import checks, commands, files, gauges, store
+from services.imaging.commands import registry
 from services.imaging.domain.admission import METADATA
 from services.imaging.domain.model import Model
 from services.imaging.domain.registry import Move, Stage
@@ -242,8 +243,8 @@ def test_what_came_with_the_hub_is_admitted_once_and_stays_as_it_was_left(
     imaging()
     shipped = tmp_path / "shipped"
     package(shipped / "kidneys", Perceptron(), "model.onnx", **KIDNEYS)
-    (shipped / CHEST[0]).symlink_to(commands.SHIPPED / CHEST[0])
-    monkeypatch.setattr(commands, "SHIPPED", shipped)
+    (shipped / CHEST[0]).symlink_to(registry.SHIPPED / CHEST[0])
+    monkeypatch.setattr(registry, "SHIPPED", shipped)
     hub_models("disable", CHEST[0], "--why", "stopped by us")
     for _ in range(2):
         hub_models("add", "--shipped", "--live", CHEST[0], "--live", "kidney-perceptron")

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.imaging import store
-from services.imaging.domain import registry
+from services.imaging.domain import registry as rules
 from services.imaging.domain.admission import CARD, METADATA
 from services.imaging.domain.model import Model
 from services.imaging.domain.registry import Entry, Move, Stage
@@ -78,7 +78,7 @@ def _add(told: argparse.Namespace) -> int:
             continue
         _admit(folder, told.who, None)  # tried by the tests of this release, and again whenever a worker opens it
         if name in told.live and all(entry.model.name != name for entry in known):
-            _move(partial(registry.promote, name=name, version=version, to=Stage.LIVE, percent=0), told.who)
+            _move(partial(rules.promote, name=name, version=version, to=Stage.LIVE, percent=0), told.who)
     return 0
 
 
@@ -111,7 +111,7 @@ def _list(_: argparse.Namespace) -> int:
 
 def _show(told: argparse.Namespace) -> int:
     with store.transaction() as session:
-        entry = registry.find(store.models(session), told.name, told.version)
+        entry = rules.find(store.models(session), told.name, told.version)
         history = store.changes(session, told.name, told.version)
     model, use = entry.model, entry.model.use
     ages = f"from {use.at_least or 0} years" + (f", below {use.below}" if use.below is not None else "")
@@ -136,12 +136,12 @@ def _happened(change: store.Change) -> str:
 
 def _promote(told: argparse.Namespace) -> int:
     to = Stage(told.to)
-    _move(partial(registry.promote, name=told.name, version=told.version, to=to, percent=told.percent), told.who)
+    _move(partial(rules.promote, name=told.name, version=told.version, to=to, percent=told.percent), told.who)
     return 0
 
 
 def _disable(told: argparse.Namespace) -> int:
-    moved = _move(partial(registry.disable, name=told.name, version=told.version, why=told.why), told.who)
+    moved = _move(partial(rules.disable, name=told.name, version=told.version, why=told.why), told.who)
     if not moved:
         sys.stdout.write(f"{told.name} was stopped before.\n")
     return 0
@@ -149,7 +149,7 @@ def _disable(told: argparse.Namespace) -> int:
 
 def _card(told: argparse.Namespace) -> int:
     with store.transaction() as session:
-        entry = registry.find(store.models(session), told.name, told.version)
+        entry = rules.find(store.models(session), told.name, told.version)
     folder, _ = shelf.open_package(settings().store_dir, entry.model.digest)
     sys.stdout.write(text_of(folder, CARD))
     return 0
