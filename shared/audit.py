@@ -19,7 +19,7 @@ from shared.security import Principal
 Action = Literal["C", "R", "U", "D", "E"]
 """FHIR audit-event-action: create, read, update, delete, execute."""
 
-Kind = Literal["rest", "sign-in", "sign-out", "refusal", "dicom-read", "dicom-store", "sign", "replay"]
+Kind = Literal["rest", "sign-in", "sign-out", "refusal", "dicom-read", "dicom-store", "sign", "replay", "model"]
 
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _KINDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -31,6 +31,7 @@ _KINDS: Final[dict[str, tuple[str, str, str]]] = {
     "dicom-store": (_DCM, "110104", "DICOM Instances Transferred"),
     "sign": (f"{BASE}/CodeSystem/audit-event-type", "signature", "Report signed"),
     "replay": (f"{BASE}/CodeSystem/audit-event-type", "replay", "Dead letter replayed"),
+    "model": (f"{BASE}/CodeSystem/audit-event-type", "model", "Model admitted, promoted or stopped"),
 }
 
 

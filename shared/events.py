@@ -26,6 +26,7 @@ class Event(StrEnum):
 
     INSTANCES_STORED = "imaging.instances-stored"
     QUIET_PERIOD_ENDED = "imaging.quiet-period-ended"
+    SHADOW_DUE = "imaging.shadow-due"
     STUDY_COMPLETED = "imaging.study-completed"
     STUDY_HELD = "imaging.study-held"
     ANALYSIS_COMPLETED = "imaging.analysis-completed"
@@ -90,6 +91,7 @@ TO_IMAGING: Final = frozenset(
         Event.RESOURCE_CHANGED,
         Event.STUDY_COMPLETED,
         Event.QUIET_PERIOD_ENDED,
+        Event.SHADOW_DUE,
     }
 )
 

@@ -22,6 +22,8 @@ from shared.embedded import Hub, Stack
 from shared.embedded.machine import free_port
 from shared.migrate import migrate
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `department`
+
 
 @pytest.fixture(scope="session")
 def settings_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:

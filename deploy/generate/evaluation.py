@@ -5,7 +5,7 @@ from typing import Final
 
 from tables import HTTP_PORT, METRICS_PORT, SERVICES, Object, kind_of
 
-from shared.embedded.processes import Process, commands_before, local_settings, processes
+from shared.embedded.processes import Process, commands_after, commands_before, local_settings, processes
 from shared.routes import routes
 
 PUBLIC: Final = 8080
@@ -93,6 +93,13 @@ def _before() -> dict[str, Object]:
             "command": ["hub", "migrate", service],
             "depends_on": {"postgres": {"condition": "service_healthy"}},
         }
+        for words in commands_after(service):
+            made[f"{service}-{words[0]}"] = _image(service) | {
+                "command": ["hub", *words],
+                "tmpfs": ["/tmp"],  # noqa: S108
+                "volumes": [f"keys:{KEYS}:ro", f"pixels:{PIXELS}"],
+                "depends_on": {f"{service}-migration": {"condition": "service_completed_successfully"}},
+            }
     return made
 
 

@@ -21,7 +21,7 @@ from tables import (
     name_of,
 )
 
-from shared.embedded.processes import Process
+from shared.embedded.processes import Process, commands_after
 from shared.routes import routes
 
 
@@ -57,17 +57,42 @@ def migrations() -> Iterator[Object]:
             "resources": SIZES["relay"],
         }
         pod = {"serviceAccountName": name_of(service), "restartPolicy": "OnFailure", "containers": [container]}
-        labels = labels_of(name, service, "migration")
-        yield {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "backoffLimit": 6,
-                "ttlSecondsAfterFinished": 3600,
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        }
+        yield _job(name, service, pod)
+        for words in commands_after(service):
+            yield _job(f"{name_of(service)}-{words[0]}", service, _afterwards(service, words))
+
+
+def _afterwards(service: str, words: tuple[str, ...]) -> Object:
+    """What belongs into a migrated database; it fails and is tried again until that has migrated."""
+    container = {
+        "name": "hub",
+        "image": f"consilium-{name_of(service)}",
+        "command": ["hub", *words],
+        "envFrom": [{"configMapRef": {"name": "hub-settings"}}],
+        "env": [_secret("HUB_BROKER_URL", "hub-broker", "url"), *_database(service)],
+        "resources": WITH_TORCH,
+        "volumeMounts": [{"name": "pixels", "mountPath": "/var/lib/hub/pixels"}],
+    }
+    return {
+        "serviceAccountName": name_of(service),
+        "restartPolicy": "OnFailure",
+        "containers": [container],
+        "volumes": [{"name": "pixels", "persistentVolumeClaim": {"claimName": "pixels"}}],
+    }
+
+
+def _job(name: str, service: str, pod: Object) -> Object:
+    labels = labels_of(name, service, "migration")
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "backoffLimit": 6,
+            "ttlSecondsAfterFinished": 3600,
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
 
 
 def _deployment(process: Process) -> Object:

@@ -22,6 +22,10 @@ QUARANTINE = "quarantine"
 SPOOL = "spool"
 FORGOTTEN = timedelta(hours=1)
 """A file on its way in that nobody has written to for so long was left by a process that died."""
+DICOM = ".dcm"
+
+MASK = ".npz"
+"""An array of a segmentation, see `inference.masks`; SEG is made of it."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +91,18 @@ class Spool:
             self.path.unlink(missing_ok=True)
 
 
-def path_of(store: Path, digest: str) -> Path:
+def path_of(store: Path, digest: str, ending: str = DICOM) -> Path:
     """Where the file of a digest lies."""
-    return store / digest[:2] / f"{digest}.dcm"
+    return store / digest[:2] / f"{digest}{ending}"
 
 
-def keep(store: Path, spooled: Spooled) -> None:
+def keep(store: Path, spooled: Spooled, ending: str = DICOM) -> None:
     """Move a whole file to where its digest says; the same content twice is one file.
 
     Raises:
         Unavailable: the disk is full or away.
     """
-    _move(spooled.path, path_of(store, spooled.digest))
+    _move(spooled.path, path_of(store, spooled.digest, ending))
 
 
 def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
@@ -110,7 +114,7 @@ def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
     _move(path or path_of(store, digest), store / QUARANTINE / f"{digest}.dcm")
 
 
-def write(store: Path, content: bytes) -> Spooled:
+def write(store: Path, content: bytes, ending: str = DICOM) -> Spooled:
     """Keep a file that the hub made.
 
     Raises:
@@ -119,7 +123,7 @@ def write(store: Path, content: bytes) -> Spooled:
     with Spool(store) as spool:
         spool.write(content)
         spooled = spool.finish()
-        keep(store, spooled)
+        keep(store, spooled, ending)
     return spooled
 
 

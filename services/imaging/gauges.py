@@ -1,4 +1,4 @@
-"""How many studies stand where, for the relay's `/metrics` (entry point of group `hub.gauges`)."""
+"""How many studies stand where, and which models, for the relay's `/metrics` (entry point of group `hub.gauges`)."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,13 @@ from services.imaging.domain.study import State
 
 
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
-    """One figure a state, zero included, so that an alert can tell none from unknown."""
+    """One figure a state, zero included, so that an alert can tell none from unknown; one a model."""
     counted = store.count_studies(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
     for state in State:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))
     yield family
+    standing = GaugeMetricFamily("hub_imaging_models", "Models by stage", labels=["model", "version", "stage"])
+    for entry in store.models(session):
+        standing.add_metric([entry.model.name, entry.model.version, str(entry.stage)], 1.0)
+    yield standing

@@ -1,59 +1,24 @@
-"""What imaging adds to the operator's page: its model as it was released, what it answered, and where studies stand.
+"""What imaging adds to the operator's page: where each model stands and what it answered, and where studies stand.
 
-The api process loads no weights: that they are the released ones is read from their digest, that they are loaded from
-their last answer (a worker whose self-check fails reads nothing).
+The api process loads no model: that each is what was admitted is read from its digests, that it is loaded from its
+last answer (a worker whose own check fails reads nothing).
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from services.imaging import store
+from services.imaging.domain.registry import Entry, Stage
 from services.imaging.domain.study import State
+from services.imaging.packages import shelf
 from services.imaging.settings import settings
-from shared.ops import Level, Panel, Problem
+from shared.errors import HubError
+from shared.ops import Cell, Level, Panel, Problem
 
 LATELY: Final = timedelta(days=1)
-_COLUMNS: Final = ("Model", "Version", "Digest", "Package", "Threshold", "Answers, last day", "Last answer")
-
-
-@dataclass(frozen=True)
-class Package:
-    """A model package as it lies here.
-
-    Attributes:
-        digest: SHA-256 of the released weights, in hex.
-        whole: whether the weights are those.
-    """
-
-    name: str
-    version: str
-    digest: str
-    threshold: float
-    whole: bool
-
-
-def package(folder: Path) -> Package:
-    """The package in a folder.
-
-    Raises:
-        OSError: a file is not there.
-        ValueError, KeyError: the metadata are not as they should be.
-    """
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    weights = metadata["weights"]
-    here = hashlib.sha256((folder / weights["file"]).read_bytes()).hexdigest()
-    return Package(
-        metadata["name"],
-        metadata["version"],
-        weights["sha256"],
-        float(metadata["output"]["threshold"]),
-        here == weights["sha256"],
-    )
+_COLUMNS: Final = ("Model", "Version", "Stage", "Digest", "Package", "Answers, last day", "Last answer")
+_READS: Final = {Stage.LIVE, Stage.CANARY}
 
 
 def panels() -> list[Panel]:
@@ -61,23 +26,36 @@ def panels() -> list[Panel]:
     with store.transaction() as session:
         said = store.answers_lately(session, LATELY)
         counted = store.count_studies(session)
+        known = store.models(session)
     states = [(str(state), counted.get(str(state), 0)) for state in State]
-    return [Panel("Studies", ("State", "Studies"), states), _models(said)]
+    return [Panel("Studies", ("State", "Studies"), states), _models(known, said)]
 
 
-def _models(said: store.Answered) -> Panel:
+def _models(known: list[Entry], said: store.Answered) -> Panel:
+    problems = [] if any(entry.stage in _READS for entry in known) else [Problem(Level.WATCH, "no model reads")]
+    rows = []
+    for entry in known:
+        whole = _whole(entry)
+        if not whole and entry.stage in _READS:
+            problems.append(Problem(Level.WRONG, f"{entry.model.name} {entry.model.version} is not what was admitted"))
+        rows.append(_row(entry, said, "as admitted" if whole else "not as admitted"))
+    return Panel("Models", _COLUMNS, rows, problems, "No model is admitted.")
+
+
+def _whole(entry: Entry) -> bool:
     try:
-        found = package(settings().model_dir)
-    except (OSError, ValueError, KeyError) as error:
-        problem = Problem(Level.WRONG, f"the model's package cannot be read ({type(error).__name__})")
-        return Panel("Models", _COLUMNS, (), [problem], "No package can be read.")
-    problems = [] if found.whole else [Problem(Level.WRONG, f"the weights of {found.name} are not the released ones")]
-    mine = {key: one for key, one in said.items() if key[:2] == (found.name, found.version)}
+        shelf.open_package(settings().store_dir, entry.model.digest)
+    except HubError:
+        return False
+    return True
+
+
+def _row(entry: Entry, said: store.Answered, package: str) -> tuple[Cell, ...]:
+    model = entry.model
+    mine = {key: one for key, one in said.items() if key[:2] == (model.name, model.version)}
     last = max((at for _, at in mine.values()), default=None)
-    whole = "as released" if found.whole else "not as released"
-    digest = found.digest[:12]
-    row = (found.name, found.version, digest, whole, found.threshold, ", ".join(_counts(mine)) or "none", last)
-    return Panel("Models", _COLUMNS, [row], problems)
+    stage = f"{entry.stage} {entry.percent} %" if entry.stage is Stage.CANARY else str(entry.stage)
+    return (model.name, model.version, stage, model.digest[:12], package, ", ".join(_counts(mine)) or "none", last)
 
 
 def _counts(said: store.Answered) -> Iterator[str]:

@@ -9,7 +9,8 @@ from pydantic import Field, PositiveInt
 
 from shared.settings import ServiceSettings, read
 
-MODEL_DIR = Path(__file__).parents[2] / "models" / "cxr-pneumonia-paediatric"
+SHIPPED = Path(__file__).parents[2] / "models"
+"""The packages that come with the hub."""
 
 
 def _named(name: str) -> str:
@@ -26,15 +27,16 @@ class Settings(ServiceSettings):
         quiet_period: without a further instance, after which a study of unannounced size counts as complete.
         patience: for everything that belongs to a study, before it awaits a human.
         threads: of the network in each worker child.
+        models_in_memory: how many models a worker child keeps open; the least recently used makes room.
     """
 
     store_dir: Annotated[Path, Field(validation_alias=_named("STORE_DIR"))]
     issuers: Annotated[dict[str, str], Field(validation_alias=_named("ISSUERS"))]
     default_issuer: Annotated[str | None, Field(validation_alias=_named("DEFAULT_ISSUER"))] = None
-    model_dir: Annotated[Path, Field(validation_alias=_named("MODEL_DIR"))] = MODEL_DIR
     quiet_period: Annotated[timedelta, Field(validation_alias=_named("QUIET_PERIOD"))] = timedelta(seconds=30)
     patience: Annotated[timedelta, Field(validation_alias=_named("PATIENCE"))] = timedelta(hours=24)
     threads: Annotated[PositiveInt, Field(validation_alias=_named("THREADS"))] = 1
+    models_in_memory: Annotated[PositiveInt, Field(validation_alias=_named("MODELS_IN_MEMORY"))] = 4
 
 
 @cache

@@ -23,11 +23,10 @@ _PROCEDURE = {"system": codes.SNOMED, "code": "399208008", "display": "Plain X-r
 
 
 def patient(examination: Examination) -> dict[str, Any]:
-    """The invented patient."""
+    """The invented patient; not labelled as a test patient, as those are read by no model and stand on no worklist."""
     return {
         "resourceType": "Patient",
         "id": examination.id_of("patient"),
-        "meta": {"tag": [{"system": f"{_TERMINOLOGY}/v3-ActReason", "code": "HTEST"}]},
         "identifier": [_identifier("MR", MRN_SYSTEM, examination.mrn)],
         "name": [{"use": "official", "family": examination.family, "given": [examination.given]}],
         "gender": examination.gender,

@@ -24,7 +24,7 @@ from shared.embedded.machine import (
     server_folder,
 )
 from shared.embedded.nginx import Nginx
-from shared.embedded.processes import Process, commands_before, local_settings, processes, stores
+from shared.embedded.processes import Process, commands_after, commands_before, local_settings, processes, stores
 from shared.embedded.stack import Stack, stack
 from shared.embedded.supervisor import Kept, Supervisor
 from shared.routes import routes
@@ -186,8 +186,9 @@ def run_hub(
 
 
 def _prepare(hub: Hub) -> None:
-    """Keys once, then each database; both leave alone what is already there."""
-    for arguments in (*commands_before(), *(("migrate", service) for service in stores())):
+    """Keys once, then each database and what belongs in it; all leave alone what is already there."""
+    services = [step for service in stores() for step in (("migrate", service), *commands_after(service))]
+    for arguments in (*commands_before(), *services):
         if hub.run(*arguments) != 0:
             log = hub.log(f"hub-{arguments[0]}")
             raise CannotStart(f"`hub {' '.join(arguments)}` failed: {children.last_lines(log)}", fix=f"Look at {log}.")

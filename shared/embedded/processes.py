@@ -58,6 +58,11 @@ def commands_before(file: Path = FILE) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(shlex.split(line)) for line in yaml.safe_load(file.read_text())["before"])
 
 
+def commands_after(service: str, file: Path = FILE) -> tuple[tuple[str, ...], ...]:
+    """What `hub` has to do once a service's database has migrated; each leaves alone what is there."""
+    return tuple(tuple(shlex.split(line)) for line in yaml.safe_load(file.read_text())["after"].get(service, ()))
+
+
 def local_settings(addresses: Mapping[str, str], state: Path, file: Path = FILE) -> dict[str, str]:
     """Settings of the embedded default, which what the caller says goes before.
 

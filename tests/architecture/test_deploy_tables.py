@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from shared import topology
-from shared.embedded.processes import processes
+from shared.embedded.processes import commands_after, processes
 from shared.events import SUBSCRIPTIONS, Lane, queue_of
 from shared.routes import routes
 
@@ -74,7 +74,8 @@ def test_compose_opens_one_door_on_loopback_only() -> None:
 
 def test_every_service_with_a_database_migrates_by_a_job(objects: Objects) -> None:
     jobs = [job["spec"]["template"]["spec"]["containers"][0]["command"] for job in objects if job["kind"] == "Job"]
-    assert sorted(jobs) == sorted(["hub", "migrate", service] for service in SUBSCRIPTIONS)
+    afterwards = [["hub", *words] for service in SUBSCRIPTIONS for words in commands_after(service)]
+    assert sorted(jobs) == sorted([*(["hub", "migrate", service] for service in SUBSCRIPTIONS), *afterwards])
 
 
 def test_every_route_is_an_ingress_with_its_size_and_time(objects: Objects) -> None:

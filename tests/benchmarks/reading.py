@@ -12,13 +12,17 @@ import psycopg
 import torch
 from servers import address
 
+from services.imaging import store
 from services.imaging.dicom import pixels
+from services.imaging.domain.model import Model
+from services.imaging.domain.registry import Stage
 from services.imaging.inference import reader
 from services.simulator.domain import Examination, examination
 from services.simulator.hospital import Hospital
 from shared.embedded import Hub
 
 WORKER = "imaging-worker"
+MODEL = "cxr-pneumonia-paediatric"
 
 
 class Latency(NamedTuple):
@@ -65,20 +69,24 @@ def bare_loop(hub: Hub, studies: Sequence[Examination]) -> tuple[float, float]:
         "SELECT digest FROM instance WHERE study = ANY(%s) AND NOT hub_made",
         [study.study_uid for study in studies],
     )
-    store = Path(hub.environment["HUB_IMAGING_STORE_DIR"])
-    files = [next(store.rglob(f"{digest}.dcm")) for (digest,) in rows]
+    folder = Path(hub.environment["HUB_IMAGING_STORE_DIR"])
+    files = [next(folder.rglob(f"{digest}.dcm")) for (digest,) in rows]
     os.environ.update(hub.environment)
-    reader.load()
-    seconds = min(_loop(files, threads) for threads in {1, os.cpu_count() or 1})
+    with store.transaction() as session:
+        [model] = [
+            entry.model for entry in store.models(session) if entry.stage is Stage.LIVE and entry.model.name == MODEL
+        ]
+    reader.load([model])
+    seconds = min(_loop(model, files, threads) for threads in {1, os.cpu_count() or 1})
     return len(files) / seconds, seconds / len(files)
 
 
-def _loop(files: Sequence[Path], threads: int) -> float:
+def _loop(model: Model, files: Sequence[Path], threads: int) -> float:
     torch.set_num_threads(threads)
-    reader.predict(pixels.picture(files[0]))
+    reader.predict(model, pixels.picture(files[0]))
     started = time.perf_counter()
     for file in files:
-        reader.predict(pixels.picture(file))
+        reader.predict(model, pixels.picture(file))
     return time.perf_counter() - started
 
 

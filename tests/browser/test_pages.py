@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -284,3 +285,26 @@ def test_a_worklist_looks_again_by_itself_and_keeps_the_focus(
     expect(page.locator(f"#case-{known.case_id}")).to_be_focused()
     assert page.url == f"{hub.public_url}/worklist"
     keep(page, "worklist")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 320)])
+def test_a_phantom_stands_apart_from_the_worklist(
+    signed_in: Open,
+    hospital: Hospital,
+    new_study: Callable[..., Examination],
+    violations: Callable[[Page], list[str]],
+    scheme: str,
+    width: int,
+) -> None:
+    phantom = replace(new_study("normal", "routine", "announcement"), family="PHANTOM")
+    case = Progress(phantom)
+    send(hospital, phantom)
+    assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
+    page = signed_in("/worklist", scheme=scheme, width=width)
+    page.locator("#tests-summary").click()
+    apart = page.locator("#tests").locator(f"#case-{case.case_id}")
+    expect(apart).to_be_visible()
+    expect(page.locator(f"#case-{case.case_id}")).to_have_count(1)
+    expect(page.locator("#tests")).to_contain_text("phantom or test patient")
+    assert violations(page) == []
+    assert overflow(page) <= 0

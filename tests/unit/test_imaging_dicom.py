@@ -11,7 +11,7 @@ from pydicom.uid import RLELossless
 from services.imaging.dicom import derived, header, pixels
 from services.imaging.dicom.whole import NotTaken
 from services.imaging.domain.instance import Failure
-from services.imaging.inference.reader import strongest
+from services.imaging.inference.heatmap import strongest
 
 REAL = ["RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm"]
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.imaging.domain.instance import Instance
+from services.imaging.domain.model import Category, Concept, IntendedUse, Measure, Model, Spacing, Task
 from services.imaging.domain.reading import (
     Finding,
-    IntendedUse,
     Opinion,
     Reason,
     Refusal,
@@ -67,6 +67,8 @@ PICTURE = Instance(
     has_pixels=True,
 )
 USE = IntendedUse(frozenset({"CR", "DX"}), frozenset({"CHEST"}), frozenset({"AP", "PA"}), 1, 6)
+PNEUMONIA = Category(Concept("Pneumonia", ()), 0.5, flags=True)
+MODEL = Model("chest", "1.0.0", "0" * 64, "Chest", Task.CLASSIFICATION, (PNEUMONIA,), USE)
 
 
 def step(study: Study, now: datetime = NOON) -> object:
@@ -172,18 +174,79 @@ def test_a_body_part_that_only_the_announcement_names_is_enough() -> None:
     assert isinstance(eligible([replace(PICTURE, body_part="HAND")], None, ["CHEST"], USE), Refusal)
 
 
+@pytest.mark.parametrize(
+    ("use", "change", "reason"),
+    [
+        (USE, {"modality": "CT"}, Reason.MODALITY),
+        (USE, {"body_part": "HAND"}, Reason.BODY_PART),
+        (USE, {"birth_date": "20260501"}, Reason.TOO_YOUNG),
+        (USE, {"birth_date": "20100501"}, Reason.UNLIKE_TRAINING_DATA),
+        (USE, {"birth_date": "19800501"}, Reason.ADULT),
+        (USE, {"birth_date": ""}, Reason.AGE_UNKNOWN),
+        (USE, {"view": "LL"}, Reason.UNLIKE_TRAINING_DATA),
+        (USE, {"has_pixels": False}, Reason.NO_PIXELS),
+        (USE, {"frames": 2}, Reason.FRAMES),
+        (replace(USE, photometric=frozenset({"MONOCHROME2"})), {"photometric": "RGB"}, Reason.PHOTOMETRIC),
+        (replace(USE, spacing=Spacing(0.1, 0.3)), {"spacing": ()}, Reason.PIXEL_SPACING),
+        (replace(USE, spacing=Spacing(0.1, 0.3)), {"spacing": (0.2, 0.5)}, Reason.PIXEL_SPACING),
+    ],
+)
+def test_a_picture_that_a_model_was_not_made_for_is_refused_with_the_reason(
+    use: IntendedUse, change: dict[str, object], reason: Reason
+) -> None:
+    refused = eligible([replace(PICTURE, **change)], None, [], use)  # type: ignore[arg-type]
+    assert isinstance(refused, Refusal)
+    assert refused.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("use", "change"),
+    [
+        (replace(USE, frames=10), {"frames": 10}),
+        (replace(USE, at_least=None, below=None), {"birth_date": ""}),
+        (replace(USE, views=frozenset()), {"view": "LL"}),
+        (replace(USE, spacing=Spacing(0.1, None)), {"spacing": (0.2, 5.0)}),
+        (replace(USE, photometric=frozenset({"RGB"})), {"photometric": ""}),
+    ],
+)
+def test_what_a_model_leaves_open_is_no_reason_to_refuse(use: IntendedUse, change: dict[str, object]) -> None:
+    assert isinstance(eligible([replace(PICTURE, **change)], None, [], use), list)  # type: ignore[arg-type]
+
+
+def opinion(*scores: float, familiar: bool = True, measure: float | None = None) -> Opinion:
+    return Opinion(PICTURE, scores, familiar, measure=measure)
+
+
 def test_the_highest_familiar_opinion_counts_and_the_threshold_flags() -> None:
-    opinions = [Opinion(PICTURE, p, familiar, None) for p, familiar in ((0.2, True), (0.5, True), (0.9, False))]
-    found = conclude(opinions, 0, 0.5)
+    found = conclude([opinion(0.2), opinion(0.5), opinion(0.9, familiar=False)], 0, MODEL)
     assert isinstance(found, Finding)
-    assert (found.opinion.probability, found.flagged, found.pictures) == (0.5, True, 2)
+    assert (found.probability, found.flagged, found.pictures) == (0.5, True, 2)
 
 
 def test_an_unread_picture_never_becomes_not_flagged_and_never_hides_a_flag() -> None:
-    low, high = Opinion(PICTURE, 0.1, familiar=True, region=None), Opinion(PICTURE, 0.9, familiar=True, region=None)
-    refused = conclude([low], 1, 0.5)
+    refused = conclude([opinion(0.1)], 1, MODEL)
     assert isinstance(refused, Refusal)
     assert refused.reason is Reason.UNREADABLE
-    found = conclude([high], 1, 0.5)
+    found = conclude([opinion(0.9)], 1, MODEL)
     assert isinstance(found, Finding)
     assert found.unread == 1
+
+
+def test_of_several_classes_the_flagged_one_counts_though_another_is_more_probable() -> None:
+    benign = Category(Concept("Nothing", ()), 0.5, flags=False)
+    rare = Category(Concept("Rare", ()), 0.1, flags=True)
+    model = replace(MODEL, categories=(benign, PNEUMONIA, rare))
+    found = conclude([opinion(0.5, 0.35, 0.15)], 0, model)
+    assert isinstance(found, Finding)
+    assert (found.category, found.flagged, found.probability) == (2, True, 0.15)
+    unflagged = conclude([opinion(0.6, 0.35, 0.05)], 0, model)
+    assert isinstance(unflagged, Finding)
+    assert (unflagged.category, unflagged.flagged) == (1, False)
+
+
+def test_a_model_that_only_measures_says_its_largest_measure() -> None:
+    vessel = Category(Concept("Vessel", ()), 0.5, flags=False)
+    model = replace(MODEL, categories=(vessel,), measure=Measure(Concept("Area", ()), "%", "picture"))
+    found = conclude([opinion(0.9, measure=3.0), opinion(0.9, measure=7.0)], 0, model)
+    assert isinstance(found, Finding)
+    assert (found.flagged, found.opinion.measure) == (False, 7.0)

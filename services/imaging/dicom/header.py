@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from services.imaging.dicom import subject
 from services.imaging.dicom.whole import NotTaken, pixels_follow
 from services.imaging.domain.instance import Failure, Instance
 from shared.errors import InvalidResource
@@ -37,6 +38,10 @@ HEADER: Final = (
     "Rows",
     "Columns",
     "NumberOfFrames",
+    "PhotometricInterpretation",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    *subject.ELEMENTS,
 )
 LONGEST: Final = 1024
 """Bytes of the longest header element that is read at the door; a longer one is damage or an attack."""
@@ -191,7 +196,19 @@ def _instance(values: dict[str, str], digest: str, size: int, *, has_pixels: boo
         study_date=values["StudyDate"],
         birth_date=values["PatientBirthDate"],
         has_pixels=has_pixels,
+        photometric=values["PhotometricInterpretation"].upper(),
+        spacing=_spacing(values["PixelSpacing"]) or _spacing(values["ImagerPixelSpacing"]),
+        test_subject=subject.is_test(values),
     )
+
+
+def _spacing(text: str) -> tuple[float, ...]:
+    """Millimetres between rows and columns; nothing where a file says nothing, or says 0 as some do."""
+    try:
+        found = tuple(float(part) for part in text.split("\\"))
+    except ValueError:
+        return ()
+    return found if len(found) == 2 and all(0 < distance < 1000 for distance in found) else ()  # noqa: PLR2004
 
 
 def _number(text: str, otherwise: int | None) -> int | None:

@@ -16,6 +16,9 @@ class Instance:
         birth_date: YYYYMMDD, as written.
         has_pixels: whether Pixel Data (7FE0,0010) is there.
         hub_made: whether this hub derived it; such ones are never counted and never read.
+        photometric: Photometric Interpretation (0028,0004).
+        spacing: millimetres between rows and between columns; empty when unknown.
+        test_subject: whether it shows a phantom or a test patient, as `dicom.subject` decides at the door.
     """
 
     uid: str
@@ -39,6 +42,9 @@ class Instance:
     birth_date: str
     has_pixels: bool
     hub_made: bool = False
+    photometric: str = ""
+    spacing: tuple[float, ...] = ()
+    test_subject: bool = False
 
     def is_secondary(self) -> bool:
         """Made after the examination from other pictures: Image Type (0008,0008) value 2, PS3.3 C.7.6.1.1.2."""

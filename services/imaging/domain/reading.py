@@ -1,7 +1,7 @@
 """What a model may read, and what its opinions on the pictures of a study amount to.
 
 The age is Study Date (0008,0020) minus Patient's Birth Date (0010,0030), else minus the birth date that the hospital
-announced; without either nothing is read.
+announced; without either nothing is read by a model that was made for an age.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,33 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from services.imaging.domain.instance import Instance
+from services.imaging.domain.model import IntendedUse, Model
 
 ADULT_YEARS = 18
 _BIRTHDAY_KEY = "%m%d"
 
 
 class Reason(StrEnum):
-    """Why a study was not analysed; codes of CodeSystem/not-analysed-reason."""
+    """Why a study was not analysed; codes of CodeSystem/not-analysed-reason.
 
+    In the order of the look: of two models' reasons the later one says more, as that model came closer to reading.
+    """
+
+    TEST_SUBJECT = "test-subject"
     CONSENT = "consent"
-    ADULT = "adult"
-    AGE_UNKNOWN = "age-unknown"
-    TOO_YOUNG = "too-young"
+    NO_MODEL = "no-model"
+    NO_PIXELS = "no-pixels"
     MODALITY = "modality"
     BODY_PART = "body-part"
+    AGE_UNKNOWN = "age-unknown"
+    ADULT = "adult"
+    TOO_YOUNG = "too-young"
+    PHOTOMETRIC = "photometric"
+    PIXEL_SPACING = "pixel-spacing"
+    FRAMES = "frames"
     UNLIKE_TRAINING_DATA = "unlike-training-data"
+    DISABLED = "disabled"
     UNREADABLE = "unreadable"
-    NO_PIXELS = "no-pixels"
     MODEL_FAILED = "model-failed"
 
 
@@ -42,24 +52,10 @@ class Refusal:
     reason: Reason
     text: str
 
-
-@dataclass(frozen=True)
-class IntendedUse:
-    """For which pictures a model was made, as its package says.
-
-    Attributes:
-        modalities: Modality (0008,0060).
-        body_parts: Body Part Examined (0018,0015).
-        views: View Position (0018,5101); a picture that names none may be read.
-        at_least: age in completed years from which on it reads.
-        below: age in completed years from which on it reads no more.
-    """
-
-    modalities: frozenset[str]
-    body_parts: frozenset[str]
-    views: frozenset[str]
-    at_least: int
-    below: int
+    @property
+    def closeness(self) -> int:
+        """How far the look came; larger is closer to a reading."""
+        return list(Reason).index(self.reason)
 
 
 class Region(NamedTuple):
@@ -72,37 +68,23 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Model:
-    """Which model speaks.
-
-    Attributes:
-        digest: SHA-256 of its weights, in hex.
-        threshold: calibrated probability from which a finding is flagged.
-        limits: what it does not check, in sentences for the reader.
-    """
-
-    name: str
-    version: str
-    digest: str
-    threshold: float
-    use: IntendedUse
-    limits: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Opinion:
     """What the model says of one picture.
 
     Attributes:
-        probability: calibrated, 0..1.
+        scores: calibrated probability of each category, 0..1; in a segmentation, of its most probable pixel.
         familiar: whether the picture resembles those that the model learnt from.
         region: the strongest evidence; None when there is none.
+        frame: from 1.
+        measure: what a segmentation measured, in the model's unit.
     """
 
     instance: Instance
-    probability: float
+    scores: tuple[float, ...]
     familiar: bool
-    region: Region | None
+    region: Region | None = None
+    frame: int = 1
+    measure: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,20 +92,27 @@ class Finding:
     """What the model says of a study: its opinion on the picture that counts.
 
     Attributes:
+        category: index of the category that counts.
         pictures: how many were read.
         unread: how many eligible ones could not be.
     """
 
     opinion: Opinion
+    category: int
     flagged: bool
     pictures: int
     unread: int
+
+    @property
+    def probability(self) -> float:
+        """Of the category that counts."""
+        return self.opinion.scores[self.category]
 
 
 def eligible(
     instances: Sequence[Instance], announced_birth: date | None, announced_parts: Sequence[str], use: IntendedUse
 ) -> list[Instance] | Refusal:
-    """The pictures of a study that the model may read, or why it may read none.
+    """The instances of a study that a model may read, or why it may read none.
 
     Args:
         announced_parts: body parts as the announcement says, for files that say none.
@@ -131,31 +120,43 @@ def eligible(
     own = [instance for instance in instances if not instance.hub_made and not instance.is_secondary()]
     if not any(instance.has_pixels for instance in own):
         return Refusal(Reason.NO_PIXELS, "no picture in the study")
-    refusal = _refuse_age(own, announced_birth, use)
-    if refusal:
-        return refusal
     pictures = [instance for instance in own if instance.has_pixels and instance.modality in use.modalities]
     if not pictures:
-        return Refusal(Reason.MODALITY, "not a plain radiograph")
+        return Refusal(Reason.MODALITY, "another kind of picture")
     pictures = [picture for picture in pictures if _shows(picture, announced_parts, use)]
     if not pictures:
-        return Refusal(Reason.BODY_PART, "not known to be a chest")
-    pictures = [picture for picture in pictures if not picture.view or picture.view in use.views]
-    if not pictures:
-        return Refusal(Reason.UNLIKE_TRAINING_DATA, "no frontal view")
-    return pictures
+        return Refusal(Reason.BODY_PART, "not known to show the part of the body")
+    return _refuse_age(own, announced_birth, use) or _refuse_form(pictures, use)
 
 
-def conclude(opinions: Sequence[Opinion], unread: int, threshold: float) -> Finding | Refusal:
-    """The highest probability counts; a picture that could not be read never adds to a "not flagged"."""
-    familiar = [opinion for opinion in opinions if opinion.familiar]
-    highest = max(familiar, key=lambda opinion: opinion.probability, default=None)
-    flagged = highest is not None and highest.probability >= threshold
+def best(scores: Sequence[float], model: Model) -> tuple[int, bool]:
+    """The category that counts, and whether it is flagged: flagged before unflagged, then the most probable."""
+    ranked = [
+        (score >= category.threshold, score, -index)
+        for index, (score, category) in enumerate(zip(scores, model.categories, strict=True))
+        if category.flags
+    ]
+    flagged, _, index = max(ranked, default=(False, 0.0, 0))
+    return -index, flagged
+
+
+def weigh(opinion: Opinion, model: Model) -> tuple[bool, bool, float, float]:
+    """Of several opinions the greatest counts: familiar, flagged, then by probability, then by measure."""
+    category, flagged = best(opinion.scores, model)
+    return opinion.familiar, flagged, opinion.scores[category], opinion.measure or 0.0
+
+
+def conclude(opinions: Sequence[Opinion], unread: int, model: Model) -> Finding | Refusal:
+    """The highest flagged probability counts; a picture that could not be read never adds to a "not flagged"."""
+    highest = max(opinions, key=lambda opinion: weigh(opinion, model), default=None)
+    if highest is None or not highest.familiar:
+        if unread:
+            return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
+        return Refusal(Reason.UNLIKE_TRAINING_DATA, "unlike the pictures that the model learnt from")
+    category, flagged = best(highest.scores, model)
     if unread and not flagged:
         return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
-    if highest is None:
-        return Refusal(Reason.UNLIKE_TRAINING_DATA, "unlike the pictures that the model learnt from")
-    return Finding(highest, flagged, len(familiar), unread)
+    return Finding(highest, category, flagged, sum(opinion.familiar for opinion in opinions), unread)
 
 
 def age_in_years(born: date, on: date) -> int:
@@ -173,17 +174,40 @@ def parse_date(text: str) -> date | None:
 
 def _refuse_age(own: Sequence[Instance], announced_birth: date | None, use: IntendedUse) -> Refusal | None:
     """The oldest age that any picture gives counts."""
+    if use.at_least is None and use.below is None:
+        return None
     ages = [_age(instance, announced_birth) for instance in own]
     known = [age for age in ages if age is not None and age >= 0]
     if len(known) < len(ages) or not known:
         return Refusal(Reason.AGE_UNKNOWN, "age unknown")
-    if max(known) >= ADULT_YEARS:
-        return Refusal(Reason.ADULT, "adult")
-    if max(known) >= use.below:
-        return Refusal(Reason.UNLIKE_TRAINING_DATA, "older than the children the model learnt from")
-    if min(known) < use.at_least:
-        return Refusal(Reason.TOO_YOUNG, "younger than the children the model learnt from")
+    if use.below is not None and max(known) >= use.below:
+        if max(known) >= ADULT_YEARS >= use.below:
+            return Refusal(Reason.ADULT, "adult")
+        return Refusal(Reason.UNLIKE_TRAINING_DATA, "older than the patients the model learnt from")
+    if use.at_least is not None and min(known) < use.at_least:
+        return Refusal(Reason.TOO_YOUNG, "younger than the patients the model learnt from")
     return None
+
+
+def _refuse_form(pictures: list[Instance], use: IntendedUse) -> list[Instance] | Refusal:
+    """The pictures whose form the model takes; whoever says nothing of it may be read."""
+    if use.photometric:
+        pictures = [
+            picture for picture in pictures if not picture.photometric or picture.photometric in use.photometric
+        ]
+        if not pictures:
+            return Refusal(Reason.PHOTOMETRIC, "another kind of grey or colour")
+    if use.views:
+        pictures = [picture for picture in pictures if not picture.view or picture.view in use.views]
+        if not pictures:
+            return Refusal(Reason.UNLIKE_TRAINING_DATA, "no view that the model reads")
+    if use.spacing:
+        pictures = [picture for picture in pictures if _is_spaced(picture, use)]
+        if not pictures:
+            return Refusal(Reason.PIXEL_SPACING, "pixels too large, too small or of unknown size")
+    if any(picture.frames > use.frames for picture in pictures):
+        return Refusal(Reason.FRAMES, "more frames than the model reads")
+    return pictures
 
 
 def _age(instance: Instance, announced_birth: date | None) -> int | None:
@@ -196,3 +220,10 @@ def _shows(picture: Instance, announced: Sequence[str], use: IntendedUse) -> boo
     if picture.body_part:
         return picture.body_part in use.body_parts
     return any(part in use.body_parts for part in announced)
+
+
+def _is_spaced(picture: Instance, use: IntendedUse) -> bool:
+    if use.spacing is None:
+        return True
+    low, high = use.spacing.at_least or 0.0, use.spacing.at_most or float("inf")
+    return bool(picture.spacing) and all(low <= distance <= high for distance in picture.spacing)

@@ -85,6 +85,7 @@ class Study:
     Attributes:
         present: how many instances of the hospital are stored.
         pictured: each (Patient ID, issuer) that they name.
+        test_subject: whether any of them shows a phantom or a test patient.
         look_at: when somebody looks again; None when nobody will.
     """
 
@@ -98,6 +99,7 @@ class Study:
     look_at: datetime | None
     present: int
     pictured: frozenset[tuple[str, str]]
+    test_subject: bool = False
 
 
 @dataclass(frozen=True)

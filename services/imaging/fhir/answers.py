@@ -8,18 +8,18 @@ from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.instance import Instance
-from services.imaging.domain.reading import Finding, Model, Refusal, Region
+from services.imaging.domain.model import Concept, Model
+from services.imaging.domain.reading import Finding, Refusal, Region
 from services.imaging.domain.study import Issuers, Study
 from services.imaging.fhir.studies import imaging_study
 from shared.events import Event
 from shared.fhir import codes
 from shared.fhir.message import Message
 
-PNEUMONIA: Final = {"system": codes.SNOMED, "code": "233604007", "display": "Pneumonia"}
-LUNG: Final = {"system": codes.SNOMED, "code": "39607008", "display": "Lung structure"}
 REPORT_CODE: Final = {"system": codes.LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
 STATE_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-state"
 COMPONENT_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-component"
+DIGEST_SYSTEM: Final = f"{codes.BASE}/NamingSystem/model-digest"
 STRUCTURE: Final = f"{codes.BASE}/StructureDefinition"
 _CATEGORY: Final = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}
 _ASSEMBLER: Final = {
@@ -29,39 +29,32 @@ _ASSEMBLER: Final = {
 
 
 def analysis_completed(
-    study: Study, issuers: Issuers, model: Model, finding: Finding, heat_map: Instance, at: datetime
+    study: Study, issuers: Issuers, model: Model, finding: Finding, heat_map: Instance | None, at: datetime
 ) -> Message:
     """The model answered.
 
     Args:
-        heat_map: the derived instance.
+        heat_map: the derived instance, where the model explains itself.
         at: when it answered.
     """
     basis = _Basis(study, model, imaging_study(study, issuers, [finding.opinion.instance]), at)
-    state = "flagged" if finding.flagged else "not-flagged"
-    observation = basis.observation() | {
-        "extension": [
-            _extension("heat-map", heat_map.uid),
-            _extension("heat-map-series", heat_map.series),
-            _extension("image", finding.opinion.instance.uid),
-            _extension("image-series", finding.opinion.instance.series),
-            *([_extension("region", _fractions(finding.opinion.region))] if finding.opinion.region else []),
-        ],
-        "valueCodeableConcept": {"coding": [{"system": STATE_SYSTEM, "code": state}]},
-        "component": [
-            _component("probability", finding.opinion.probability),
-            _component("threshold", model.threshold),
-        ],
+    shared = {
+        "extension": _places(finding, heat_map),
         "note": [{"text": f"Not checked: {limit}"} for limit in model.limits],
     }
-    report = basis.report(observation, _sentence(model, finding))
-    return basis.message(Event.ANALYSIS_COMPLETED, report, observation)
+    said = []
+    if any(category.flags for category in model.categories):
+        said.append(basis.observation(model.categories[finding.category].what) | shared | _found(model, finding))
+    if model.measure:
+        said.append(basis.observation(model.measure.what, "measure") | shared | _measured(model, finding))
+    report = basis.report(said, _sentence(model, finding))
+    return basis.message(Event.ANALYSIS_COMPLETED, report, *said)
 
 
 def analysis_refused(study: Study, issuers: Issuers, model: Model, refusal: Refusal, at: datetime) -> Message:
     """The study was not analysed, and that is said: it never looks like "normal"."""
     basis = _Basis(study, model, imaging_study(study, issuers), at)
-    observation = basis.observation() | {
+    observation = basis.observation(model.finding) | {
         "dataAbsentReason": {
             "coding": [{"system": codes.REASON_SYSTEM, "code": str(refusal.reason)}],
             "text": f"not analysed ({refusal.text})",
@@ -101,23 +94,23 @@ class _Basis:
     def device_reference(self) -> dict[str, Any]:
         return {"reference": f"urn:uuid:{self.device['id']}", "identifier": self.device["identifier"][0]}
 
-    def observation(self) -> dict[str, Any]:
-        return {
+    def observation(self, what: Concept, kind: str = "observation") -> dict[str, Any]:
+        made = {
             "resourceType": "Observation",
-            "id": self.id_of("observation"),
+            "id": self.id_of(kind),
             "meta": {"security": [codes.AI_ASSERTED]},
             "status": "preliminary",
             "category": [{"coding": [_CATEGORY]}],
-            "code": {"coding": [PNEUMONIA], "text": "Pneumonia"},
+            "code": _concept(what),
             "subject": self.subject(),
             "effectiveDateTime": self.picture.get("started", self.at),
             "issued": self.at,
-            "bodySite": {"coding": [LUNG]},
             "device": self.device_reference(),
             "derivedFrom": [self.picture_reference()],
         }
+        return made | ({"bodySite": _concept(self.model.region)} if self.model.region else {})
 
-    def report(self, observation: dict[str, Any], conclusion: str) -> dict[str, Any]:
+    def report(self, said: list[dict[str, Any]], conclusion: str) -> dict[str, Any]:
         number = f"ai-{self.study.uid}-{self.model.name}-{self.model.version}"
         made = {
             "resourceType": "DiagnosticReport",
@@ -130,20 +123,21 @@ class _Basis:
             "subject": self.subject(),
             "effectiveDateTime": self.picture.get("started", self.at),
             "issued": self.at,
-            "result": [{"reference": f"urn:uuid:{observation['id']}"}],
+            "result": [{"reference": f"urn:uuid:{observation['id']}"} for observation in said],
             "imagingStudy": [self.picture_reference()],
             "conclusion": conclusion,
         }
         return made | ({"basedOn": self.picture["basedOn"]} if "basedOn" in self.picture else {})
 
     def message(self, event: Event, *said: dict[str, Any]) -> Message:
+        package = {"type": "Device", "identifier": {"system": DIGEST_SYSTEM, "value": self.model.digest}}
         provenance = {
             "resourceType": "Provenance",
             "id": self.id_of("provenance"),
             "target": [{"reference": f"urn:uuid:{resource['id']}"} for resource in said],
             "recorded": self.at,
             "agent": [{"type": {"coding": [_ASSEMBLER]}, "who": self.device_reference()}],
-            "entity": [{"role": "source", "what": self.picture_reference()}],
+            "entity": [{"role": "source", "what": self.picture_reference()}, {"role": "derivation", "what": package}],
         }
         return Message.build(
             event,
@@ -161,22 +155,77 @@ def _device(model: Model) -> dict[str, Any]:
         "id": str(uuid5(NAMESPACE_OID, f"{codes.MODEL_SYSTEM}|{name}")),
         "identifier": [{"system": codes.MODEL_SYSTEM, "value": name}],
         "deviceName": [{"name": model.name, "type": "model-name"}],
-        "type": {"coding": [codes.AI_DEVICE], "text": "Trained image classifier"},
+        "type": {"coding": [codes.AI_DEVICE], "text": f"Trained image model ({model.task})"},
         "version": [{"value": model.version}],
-        "property": [{"type": {"text": "sha256 of the weights"}, "valueCode": [{"text": model.digest}]}],
+        "property": [{"type": {"text": "sha256 of the model package"}, "valueCode": [{"text": model.digest}]}],
     }
 
 
+def _found(model: Model, finding: Finding) -> dict[str, Any]:
+    """A binary finding has its probability and threshold; of several classes each has its own component too."""
+    category = model.categories[finding.category]
+    components = [_component("probability", finding.probability), _component("threshold", category.threshold)]
+    if len(model.categories) > 1:
+        components += [
+            {"code": _concept(each.what), "valueQuantity": _share(score)}
+            for each, score in zip(model.categories, finding.opinion.scores, strict=True)
+        ]
+    state = "flagged" if finding.flagged else "not-flagged"
+    return {"valueCodeableConcept": {"coding": [{"system": STATE_SYSTEM, "code": state}]}, "component": components}
+
+
+def _measured(model: Model, finding: Finding) -> dict[str, Any]:
+    unit = model.measure.unit if model.measure else "1"
+    value = round(finding.opinion.measure or 0.0, 4)
+    return {"valueQuantity": {"value": value, "unit": unit, "system": codes.UCUM, "code": unit}}
+
+
+def _places(finding: Finding, heat_map: Instance | None) -> list[dict[str, Any]]:
+    opinion = finding.opinion
+    return [
+        *([_extension("heat-map", heat_map.uid), _extension("heat-map-series", heat_map.series)] if heat_map else []),
+        _extension("image", opinion.instance.uid),
+        _extension("image-series", opinion.instance.series),
+        *([_extension("image-frame", str(opinion.frame))] if opinion.instance.frames > 1 else []),
+        *([_extension("region", _fractions(opinion.region))] if opinion.region else []),
+    ]
+
+
 def _sentence(model: Model, finding: Finding) -> str:
-    said = "flags possible pneumonia" if finding.flagged else "does not flag pneumonia"
-    place = f" on image {finding.opinion.instance.number}" if finding.opinion.instance.number is not None else ""
-    several = f" (the highest of {finding.pictures} images)" if finding.pictures > 1 else ""
+    opinion = finding.opinion
+    said = []
+    if any(category.flags for category in model.categories):
+        category = model.categories[finding.category]
+        verb = "flags possible" if finding.flagged else "does not flag"
+        numbers = f"probability {finding.probability:.2f}, threshold {category.threshold:.2f}"
+        said.append(f"{verb} {_lowered(category.what.text)}{_place(finding)}: {numbers}")
+    if model.measure:
+        value = f"{opinion.measure or 0.0:.1f} {model.measure.unit}"
+        said.append(f"measures {_lowered(model.measure.what.text)} {value} of the {model.measure.of}{_place(finding)}")
     unread = f" {finding.unread} image(s) could not be decoded." if finding.unread else ""
     return (
-        f"The program {model.name} {model.version} {said}{place}{several}: probability "
-        f"{finding.opinion.probability:.2f}, threshold {model.threshold:.2f}.{unread} Unsigned: a machine's opinion, "
+        f"The program {model.name} {model.version} {'; it '.join(said)}.{unread} Unsigned: a machine's opinion, "
         "not a diagnosis."
     )
+
+
+def _place(finding: Finding) -> str:
+    instance = finding.opinion.instance
+    image = f" on image {instance.number}" if instance.number is not None else ""
+    frame = f" frame {finding.opinion.frame}" if instance.frames > 1 else ""
+    return f"{image}{frame}" + (f" (the highest of {finding.pictures} images)" if finding.pictures > 1 else "")
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _concept(what: Concept) -> dict[str, Any]:
+    codings = [
+        {"system": code.system, "code": code.code} | ({"display": code.display} if code.display else {})
+        for code in what.codes
+    ]
+    return ({"coding": codings} if codings else {}) | {"text": what.text}
 
 
 def _fractions(region: Region) -> str:
@@ -188,7 +237,8 @@ def _extension(name: str, value: str) -> dict[str, Any]:
 
 
 def _component(name: str, value: float) -> dict[str, Any]:
-    return {
-        "code": {"coding": [{"system": COMPONENT_SYSTEM, "code": name}]},
-        "valueQuantity": {"value": round(value, 4), "system": codes.UCUM, "code": "1"},
-    }
+    return {"code": {"coding": [{"system": COMPONENT_SYSTEM, "code": name}]}, "valueQuantity": _share(value)}
+
+
+def _share(value: float) -> dict[str, Any]:
+    return {"value": round(value, 4), "system": codes.UCUM, "code": "1"}

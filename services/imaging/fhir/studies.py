@@ -7,17 +7,41 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.study import Announcement, Hold, Issuers, Person, Study
 from shared.errors import InvalidResource
-from shared.events import Event
-from shared.fhir import codes
+from shared.events import Event, Lane
+from shared.fhir import codes, subjects
 from shared.fhir.message import Message
 
 HOLD_SYSTEM: Final = f"{codes.BASE}/CodeSystem/hold-reason"
-CHEST: Final = frozenset({"51185008", "43799004"})
-"""SNOMED CT: thoracic structure, thoracic cavity structure."""
+BODY_PARTS: Final = {
+    "51185008": "CHEST",
+    "43799004": "CHEST",
+    "12738006": "BRAIN",
+    "69536005": "HEAD",
+    "89546000": "SKULL",
+    "81745001": "EYE",
+    "5665001": "RETINA",
+    "45048000": "NECK",
+    "76752008": "BREAST",
+    "80891009": "HEART",
+    "818981001": "ABDOMEN",
+    "113345001": "ABDOMEN",
+    "10200004": "LIVER",
+    "64033007": "KIDNEY",
+    "69748006": "THYROID",
+    "12921003": "PELVIS",
+    "421060004": "SPINE",
+    "85562004": "HAND",
+    "56459004": "FOOT",
+    "72696002": "KNEE",
+    "29836001": "HIP",
+    "16982005": "SHOULDER",
+}
+"""SNOMED CT code of a body structure to Body Part Examined; source: DICOM PS3.16 annex L."""
 
 _HELD: Final = {
     Hold.WRONG_PATIENT: "The pictures and the announcement name different patients",
@@ -86,9 +110,18 @@ def birth_date(patient: dict[str, Any]) -> date | None:
 
 
 def body_parts(study: dict[str, Any]) -> list[str]:
-    """The body parts of an announced study in DICOM's words (PS3.16 annex L); only the chest is known here."""
+    """The body parts of an announced study in DICOM's words."""
     sites = [series.get("bodySite") or {} for series in study.get("series") or []]
-    return ["CHEST" for site in sites if site.get("system") == codes.SNOMED and site.get("code") in CHEST]
+    known = [BODY_PARTS.get(str(site.get("code"))) for site in sites if site.get("system") == codes.SNOMED]
+    return [part for part in known if part]
+
+
+def is_test_subject(study: Study) -> bool:
+    """Whether a study shows a phantom or a test patient, as its files or its announcement say."""
+    given = study.announcement
+    return study.test_subject or (
+        given is not None and (subjects.is_test_patient(given.patient) or subjects.is_labelled(given.study))
+    )
 
 
 def imaging_study(study: Study, issuers: Issuers, instances: Sequence[Instance] = ()) -> dict[str, Any]:
@@ -112,6 +145,8 @@ def imaging_study(study: Study, issuers: Issuers, instances: Sequence[Instance] 
         person = issuers.person(*min(study.pictured))
         if person.system:
             made["subject"] = {"identifier": {"system": person.system, "value": person.value}}
+    if is_test_subject(study):
+        made["meta"] = {"security": [subjects.TEST_LABEL]}
     made["numberOfInstances"] = study.present
     if instances:
         made["series"] = _series(instances)
@@ -161,6 +196,13 @@ def quiet_period_ended(study: Study, issuers: Issuers, number: str) -> Message:
         [imaging_study(study, issuers)],
         id=number,
     )
+
+
+def shadow_due(study: Study, issuers: Issuers, answered: Message) -> Message:
+    """Shadow models may read it now that readers have their answer; never before anything urgent."""
+    number = str(uuid5(NAMESPACE_OID, f"{answered.id}|shadow"))
+    correlation = codes.correlation_of(study.uid)
+    return Message.build(Event.SHADOW_DUE, Lane.ROUTINE, correlation, [imaging_study(study, issuers)], id=number)
 
 
 def _about(study: Study, event: Event, *focus: dict[str, Any]) -> Message:

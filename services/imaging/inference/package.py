@@ -1,106 +1,95 @@
-"""A model package from disk: weights that match their digest, and what its metadata promises.
+"""A package that was opened: its graph, and what turns a picture into its input and its numbers into an answer."""
 
-Importing loads nothing; `load` reads the folder that a setting names, once for each process.
-"""
-
-import hashlib
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from services.imaging.inference.heatmap import heatmap
-from services.imaging.inference.network import ChestNet
-from services.imaging.inference.preparation import prepare
-
-TOLERANCE = 1e-4
-"""Largest difference of the self-check's logit between two machines (float32, other kernels)."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model says of one radiograph.
-
-    Attributes:
-        logit: log odds before calibration.
-        probability: calibrated, 0..1.
-        positive: `probability` reaches the operating threshold.
-        distance: how far the picture is from the training pictures (Mahalanobis).
-        familiar: `distance` is within the guard's limit; otherwise the rest means nothing.
-        heat: float32, shape of the radiograph, 0..1.
-    """
-
-    logit: float
-    probability: float
-    positive: bool
-    distance: float
-    familiar: bool
-    heat: NDArray[np.float32]
+from services.imaging.domain.admission import GRAPHS
+from services.imaging.domain.model import Model
+from services.imaging.inference import graph
+from services.imaging.inference.prediction import Prediction, predict
+from services.imaging.inference.steps import prepare
+from services.imaging.packages.folder import text_of
+from services.imaging.packages.metadata import Metadata, model_of
 
 
 @dataclass(frozen=True)
 class Package:
-    """A network and the metadata it was released with."""
+    """A model that can be asked."""
 
-    metadata: dict[str, Any]
-    network: ChestNet
+    model: Model
+    declared: Metadata
+    graph: graph.Graph
 
-    def read(self, pixels: NDArray[Any]) -> Answer:
-        """Read one radiograph, as `prepare` wants it: shape (rows, columns), MONOCHROME2.
+    def read(self, picture: NDArray[Any]) -> Prediction:
+        """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3).
 
         Raises:
-            ValueError: `pixels` is not a readable greyscale picture.
+            ValueError: the picture shows nothing, or is none.
+            RuntimeError: the graph failed.
         """
-        with torch.inference_mode():
-            said = self.network(prepare(pixels, self.metadata["input"]["size"]))
-            distance = float(self.network.distance(said.features)[0])
-        rows, columns = pixels.shape
-        logit = float(said.logit[0])
-        output = self.metadata["output"]
-        probability = calibrate(logit, output["calibration"])
-        return Answer(
-            logit=logit,
-            probability=probability,
-            positive=probability >= output["threshold"],
-            distance=distance,
-            familiar=distance <= self.metadata["guard"]["limit"],
-            heat=heatmap(said.evidence[0], rows, columns, self.metadata["explanation"]["full"]),
-        )
+        prepared = prepare(picture, self.declared.hub.preprocessing)
+        return predict(self.graph(prepared.values), prepared, picture, self.model, self.declared.hub)
 
 
-def load(folder: Path) -> Package:
-    """The package in `folder`, checked: digest of the weights, then the answer to a known picture.
+def load(folder: Path, declared: Metadata, digest: str) -> Package:
+    """Open the package that lies in a folder and was looked at before.
 
     Raises:
-        ValueError: the weights are not those of the metadata, or answer differently here.
+        ValueError, RuntimeError, OSError: the graph cannot be used.
     """
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    weights = folder / metadata["weights"]["file"]
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != metadata["weights"]["sha256"]:
-        raise ValueError(f"the weights of {metadata['name']} do not match the digest in its metadata")
-    architecture = metadata["architecture"]
-    network = ChestNet(architecture["stem"], architecture["blocks"])
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    package = Package(metadata, network.eval())
-    check = metadata["self_check"]
-    if abs(package.read(known_picture(check["rows"], check["columns"])).logit - check["logit"]) > TOLERANCE:
-        raise ValueError(f"{metadata['name']} answers its self-check differently on this machine")
-    return package
+    [path] = [folder / path for path in GRAPHS if path in declared.hub.files]
+    return Package(model_of(declared, digest), declared, graph.load(path, declared.hub.outputs))
 
 
-def known_picture(rows: int, columns: int) -> NDArray[np.uint8]:
-    """The self-check's picture: a slanted gradient with a dark disc, made of integers only."""
-    row, column = np.indices((rows, columns))
-    disc = (row - rows // 2) ** 2 + (column - columns // 3) ** 2 < (rows // 5) ** 2
-    gradient = (row * 160) // rows + (column * 80) // columns
-    return np.where(disc, gradient // 3, gradient).astype(np.uint8)
+def require_same_answer(opened: Package, folder: Path) -> None:
+    """Let a graph speak only where it answers its test picture as it was released: other machines have other kernels.
+
+    Raises:
+        ValueError: it does not.
+    """
+    declared = opened.declared
+    values = prepare(picture_of(folder, declared), declared.hub.preprocessing).values
+    if not difference(opened.graph(values), folder, declared) <= declared.hub.test.tolerance:
+        raise ValueError("it answers its test picture differently here")
 
 
-def calibrate(logit: float, calibration: dict[str, float]) -> float:
-    """Platt scaling: the probability behind a logit."""
-    return 1 / (1 + math.exp(-(calibration["slope"] * logit + calibration["intercept"])))
+def picture_of(folder: Path, declared: Metadata) -> NDArray[Any]:
+    """The package's own test picture; never a pickle.
+
+    Raises:
+        ValueError: it is no array of a picture.
+    """
+    picture: NDArray[Any] = np.load(folder / declared.hub.test.input, allow_pickle=False, mmap_mode="r")
+    if picture.dtype not in {np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64)} or picture.size > 1 << 26:
+        raise ValueError("the test picture is not of float32 or uint8, or larger than 8192 x 8192")
+    return np.asarray(picture)
+
+
+def difference(answered: Mapping[str, Tensor], folder: Path, declared: Metadata) -> float:
+    """How far the answer to the test picture is from the one that the package promises.
+
+    Raises:
+        ValueError: the promise cannot be read.
+    """
+    promised = json.loads(text_of(folder, declared.hub.test.output))
+    return max(_apart(answer.numpy(), promised.get(name)) for name, answer in answered.items())
+
+
+def _apart(answer: NDArray[Any], promised: Any) -> float:  # noqa: ANN401 (JSON)
+    """Largest difference of an output from what is promised: every value, or of a map its mean, deviation and shape."""
+    match promised:
+        case {"mean": mean, "shape": shape}:
+            apart = [abs(float(answer.mean()) - mean), abs(float(answer.std()) - promised.get("std", answer.std()))]
+            return float(max(apart)) if list(answer.shape) == shape else float("inf")
+        case list():
+            expected = np.asarray(promised, dtype=np.float64)
+            return float(np.abs(answer - expected).max()) if expected.shape == answer.shape else float("inf")
+        case _:
+            return float("inf")

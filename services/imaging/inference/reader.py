@@ -1,129 +1,80 @@
-"""The model of this process: loaded once, in a worker child, and asked for its opinion on one picture.
+"""The models of this process: opened once and looked at then, the least used given up, asked picture by picture.
 
-torch stays behind this package: `model` and `predict` speak the domain's words and numpy's.
+torch stays behind this package: callers speak the domain's words and numpy's.
 """
 
-import json
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
-from services.imaging.domain.reading import IntendedUse, Model, Region
+from services.imaging.domain.model import Model
 from services.imaging.inference import package
+from services.imaging.inference.package import Package
+from services.imaging.inference.prediction import Prediction
+from services.imaging.packages import shelf
+from services.imaging.packages.shelf import BadModel
 from services.imaging.settings import settings
-from shared.errors import HubError
+from shared.telemetry import log
+
+__all__ = ["BadModel", "Prediction", "load", "predict"]
 
 SECONDS = Histogram(
     "hub_imaging_inference_seconds",
-    "Time that the network takes for one picture, with its preparation",
+    "Time that a model takes for one picture, with its preparation",
     ["model", "version"],
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+LOADED = Gauge("hub_imaging_models_loaded", "Models in the memory of the workers", multiprocess_mode="livesum")
 
-STRONG = 0.5
-"""Share of the strongest evidence that belongs to the region shown."""
-
-
-class BadModel(HubError):
-    """The model package is not whole: nothing may be read with it."""
+_opened: "OrderedDict[str, Package]" = OrderedDict()
+"""By digest, the least recently used first."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one picture.
-
-    Attributes:
-        probability: calibrated, 0..1.
-        familiar: whether the picture resembles those that the model learnt from; if not, the rest means nothing.
-        heat: shape of the picture, 0..1.
-    """
-
-    probability: float
-    familiar: bool
-    region: Region | None
-    heat: NDArray[np.float32]
-
-
-def load() -> None:
-    """Load and check the weights now, so that the first study does not wait for it.
-
-    Raises:
-        BadModel: the digest or the self-check is wrong.
-    """
+def load(models: Iterable[Model]) -> None:
+    """Open models now, so that the first study does not wait for it; a broken one is said with every study."""
     torch.set_num_threads(settings().threads)
-    _package(settings().model_dir)
+    forget()
+    for model in list(models)[: settings().models_in_memory]:
+        try:
+            _package(model)
+        except BadModel as error:
+            log.error("model_not_loaded", model=model.name, version=model.version, reason=error.message)
 
 
-def model() -> Model:
-    """Which model this process has, by its metadata; the weights are not needed for that.
-
-    Raises:
-        BadModel: the metadata cannot be read.
-    """
-    try:
-        return _described(settings().model_dir)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BadModel(f"The model's metadata cannot be read: {type(error).__name__}") from None
-
-
-def predict(picture: NDArray[Any]) -> Prediction:
-    """Read one picture: shape (rows, columns), high is white.
+def predict(model: Model, picture: NDArray[Any]) -> Prediction:
+    """What a model says of one picture: shape (rows, columns), high is white, or (rows, columns, 3).
 
     Raises:
         ValueError: it shows nothing.
-        BadModel: the digest or the self-check is wrong.
+        BadModel: a digest is wrong, or the graph cannot be opened.
+        RuntimeError: the graph failed.
     """
-    loaded = _package(settings().model_dir)
-    with SECONDS.labels(loaded.metadata["name"], loaded.metadata["version"]).time():
-        answer = loaded.read(picture)
-    return Prediction(answer.probability, answer.familiar, strongest(answer.heat), answer.heat)
+    opened = _package(model)
+    with SECONDS.labels(model.name, model.version).time():
+        return opened.read(picture)
 
 
-def strongest(heat: NDArray[np.float32]) -> Region | None:
-    """The box around everything at least half as strong as the strongest place; None where nothing is."""
-    peak = float(heat.max())
-    if peak <= 0:
-        return None
-    marked = heat >= STRONG * peak
-    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
-    height, width = heat.shape
-    return Region(
-        row=float(rows[0] / height),
-        column=float(columns[0] / width),
-        height=float((rows[-1] - rows[0] + 1) / height),
-        width=float((columns[-1] - columns[0] + 1) / width),
-    )
+def forget() -> None:
+    """Close every model; the next question opens its package anew."""
+    _opened.clear()
 
 
-@cache
-def _described(folder: Path) -> Model:
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    use = metadata["intended_use"]
-    return Model(
-        name=metadata["name"],
-        version=metadata["version"],
-        digest=metadata["weights"]["sha256"],
-        threshold=metadata["output"]["threshold"],
-        use=IntendedUse(
-            modalities=frozenset(use["modalities"]),
-            body_parts=frozenset({use["body_part"]}),
-            views=frozenset(use["views"]),
-            at_least=use["age_years"]["at_least"],
-            below=use["age_years"]["below"],
-        ),
-        limits=tuple(metadata["does_not_check"]),
-    )
-
-
-@cache
-def _package(folder: Path) -> package.Package:
+def _package(model: Model) -> Package:
+    if model.digest in _opened:
+        _opened.move_to_end(model.digest)
+        return _opened[model.digest]
+    folder, declared = shelf.open_package(settings().store_dir, model.digest)
+    while len(_opened) >= settings().models_in_memory:
+        _opened.popitem(last=False)
     try:
-        return package.load(folder)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BadModel(f"The model in {folder.name} cannot be used: {type(error).__name__}") from None
+        opened = package.load(folder, declared, model.digest)
+        package.require_same_answer(opened, folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadModel(f"{model.name} {model.version} cannot be used: {type(error).__name__}") from None
+    _opened[model.digest] = opened
+    LOADED.set(len(_opened))
+    return opened

@@ -4,9 +4,10 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from services.imaging.store.analyses import Answer, Answered, answers_lately, count_studies, save_answer
+from services.imaging.store.analyses import Answer, Answered, answers_lately, count_studies, save_answer, save_shadow
 from services.imaging.store.consents import denies_ai, keep_consents
 from services.imaging.store.instances import add, find_instance, list_instances, quarantine
+from services.imaging.store.registry import Change, add_model, changes, models, move
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
 
@@ -15,11 +16,14 @@ transaction = partial(db.transaction, "imaging")
 __all__ = [
     "Answer",
     "Answered",
+    "Change",
     "Session",
     "add",
+    "add_model",
     "announce",
     "answers_lately",
     "arm",
+    "changes",
     "count_studies",
     "denies_ai",
     "find",
@@ -29,9 +33,12 @@ __all__ = [
     "list_instances",
     "lock",
     "mark",
+    "models",
+    "move",
     "now",
     "quarantine",
     "revoke",
     "save_answer",
+    "save_shadow",
     "transaction",
 ]

@@ -1,4 +1,4 @@
-"""What the models answered, and how many studies stand where."""
+"""What the models answered, to readers and in the shadow, and how many studies stand where."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.study import State
-from services.imaging.store.tables import ANALYSIS, STUDY
+from services.imaging.store.tables import ANALYSIS, SHADOW_ANSWER, STUDY
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Answer:
         outcome: flagged, not-flagged, or the reason of a refusal.
         instance: SOP Instance UID of the picture that counts.
         heat_map: SOP Instance UID of the derived picture.
+        scores: probability of each of the model's categories.
+        measure: of a segmentation.
+        mask: digest of the stored array, see `files.write_mask`.
     """
 
     id: str
@@ -32,6 +35,9 @@ class Answer:
     heat_map: str | None = None
     probability: float | None = None
     threshold: float | None = None
+    scores: list[float] | None = None
+    measure: float | None = None
+    mask: str | None = None
 
 
 _SAVED = (
@@ -68,6 +74,12 @@ def answers_lately(session: Session, within: timedelta) -> Answered:
     lately = func.count().filter(ANALYSIS.c.made_at > func.now() - within)
     query = select(*kind, lately, func.max(ANALYSIS.c.made_at)).group_by(*kind).order_by(*kind)
     return {(model, version, outcome): (count, last) for model, version, outcome, count, last in session.execute(query)}
+
+
+def save_shadow(session: Session, given: Answer) -> None:
+    """Keep what a shadow model would have said; no reader sees it, and it changes no study."""
+    kept = {name: value for name, value in vars(given).items() if name in SHADOW_ANSWER.c and name != "id"}
+    session.execute(insert(SHADOW_ANSWER).values(kept).on_conflict_do_nothing(constraint="shadow_answer_once"))
 
 
 def count_studies(session: Session) -> dict[str, int]:

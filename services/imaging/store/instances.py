@@ -1,8 +1,9 @@
 """Instances, and what was refused."""
 
 from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).o
 
 def add(session: Session, instance: Instance) -> Stored | Failure:
     """Record an instance of a locked study, or say what is known of its UID already."""
-    if session.execute(_ADD, vars(instance)).one_or_none():
+    if session.execute(_ADD, vars(instance) | {"spacing": list(instance.spacing)}).one_or_none():
         if not instance.hub_made:
             arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=func.now())
             session.execute(arrived)
@@ -37,7 +38,7 @@ def add(session: Session, instance: Instance) -> Stored | Failure:
 def list_instances(session: Session, study: str, series: str | None = None) -> list[Instance]:
     """The instances of a study, or of one of its series, in the order in which they are shown."""
     query = _OF_STUDY.where(INSTANCE.c.series == series) if series else _OF_STUDY
-    return [Instance(*row) for row in session.execute(query, {"of_study": study})]
+    return [_instance(row) for row in session.execute(query, {"of_study": study})]
 
 
 def find_instance(session: Session, study: str, series: str, uid: str) -> Instance:
@@ -50,10 +51,14 @@ def find_instance(session: Session, study: str, series: str, uid: str) -> Instan
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound("There is no such instance")
-    return Instance(*row)
+    return _instance(row)
 
 
 def quarantine(session: Session, digest: str, size: int, reason: Failure) -> None:
     """Remember a file that was not taken in."""
     row = insert(QUARANTINE).values(digest=digest, size=size, reason=str(reason))
     session.execute(row.on_conflict_do_nothing(constraint="quarantine_once"))
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(**(row._asdict() | {"spacing": tuple(row.spacing)}))

@@ -16,7 +16,13 @@ from shared.events import Lane
 _UID: BindParameter[str] = bindparam("of_uid")
 _LOCK = select(STUDY.c.uid).where(STUDY.c.uid == _UID).with_for_update()
 _FIND = (
-    select(STUDY, INSTANCE.c.patient_id, INSTANCE.c.issuer, func.count(INSTANCE.c.uid).label("pictures"))
+    select(
+        STUDY,
+        INSTANCE.c.patient_id,
+        INSTANCE.c.issuer,
+        func.count(INSTANCE.c.uid).label("pictures"),
+        func.bool_or(INSTANCE.c.test_subject).label("test_subject"),
+    )
     .outerjoin(INSTANCE, and_(INSTANCE.c.study == STUDY.c.uid, INSTANCE.c.hub_made.is_(False)))
     .where(STUDY.c.uid == _UID)
     .group_by(STUDY.c.uid, INSTANCE.c.patient_id, INSTANCE.c.issuer)
@@ -134,6 +140,7 @@ def _study(rows: Sequence[Row[Any]]) -> Study:
         look_at=row.look_at,
         present=sum(each.pictures for each in rows),
         pictured=frozenset((each.patient_id, each.issuer) for each in rows if each.pictures),
+        test_subject=any(each.test_subject for each in rows),
     )
 
 

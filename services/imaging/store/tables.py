@@ -7,6 +7,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -54,6 +55,9 @@ INSTANCE = Table(
     *(Column(name, Text, nullable=False) for name in ("study_date", "birth_date")),
     Column("has_pixels", Boolean, nullable=False),
     Column("hub_made", Boolean, nullable=False),
+    Column("photometric", Text, nullable=False, server_default=""),
+    Column("spacing", ARRAY(Float), nullable=False, server_default="{}"),
+    Column("test_subject", Boolean, nullable=False, server_default="false"),
     Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 BY_STUDY = Index("instance_study", INSTANCE.c.study, INSTANCE.c.series)
@@ -66,8 +70,51 @@ ANALYSIS = Table(
     *(Column(name, Text, nullable=False) for name in ("model", "version", "digest", "outcome")),
     *(Column(name, Text) for name in ("instance", "heat_map")),
     *(Column(name, Float) for name in ("probability", "threshold")),
+    Column("scores", ARRAY(Float)),
+    Column("measure", Float),
+    Column("mask", Text),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("study", "model", "version", name="analysis_once"),
+)
+
+MODEL = Table(
+    "model",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("facts", JSONB, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("percent", Integer, nullable=False, server_default="0"),
+    Column("admitted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("admitted_by", Text, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+MODEL_HISTORY = Table(
+    "model_history",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("name", "version", "stage", "who", "why")),
+    Column("before", Text),
+    Column("percent", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    ForeignKeyConstraint(["name", "version"], ["model.name", "model.version"]),
+)
+OF_MODEL = Index("model_history_model", MODEL_HISTORY.c.name, MODEL_HISTORY.c.version, MODEL_HISTORY.c.id)
+
+SHADOW_ANSWER = Table(
+    "shadow_answer",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("study", Text, ForeignKey(STUDY.c.uid), nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("model", "version", "digest", "outcome")),
+    Column("instance", Text),
+    *(Column(name, Float) for name in ("probability", "threshold", "measure")),
+    Column("scores", ARRAY(Float)),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("study", "model", "version", name="shadow_answer_once"),
 )
 
 QUARANTINE = Table(

@@ -1,18 +1,20 @@
 """AMQP in: announcements, revoked orders, patients' Consents, and studies that are ready to be read."""
 
-from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_process_init
 
 from services.imaging import completion, fhir, store
-from services.imaging.domain.reading import IntendedUse, Model, Reason, Refusal
+from services.imaging.domain.instance import Instance
+from services.imaging.domain.model import NOBODY, Model
+from services.imaging.domain.reading import Reason, Refusal
+from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, choose, is_stopped, shadows
 from services.imaging.domain.study import State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
 from services.imaging.tasks import answering
-from services.imaging.tasks.reading import Predict, read
-from shared import inbox
+from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
+from shared import inbox, outbox
 from shared.errors import HubError
 from shared.events import Event
 from shared.fhir.consent import REFUSED, consents_from
@@ -22,10 +24,6 @@ from shared.worker import Worker
 
 worker = Worker("imaging")
 app = worker.app
-
-NOTHING = frozenset[str]()
-NO_MODEL = Model("unknown", "unknown", "unknown", 1.0, IntendedUse(NOTHING, NOTHING, NOTHING, 0, 0), ())
-"""Speaks for a package whose metadata cannot be read: each study then says so, instead of silence."""
 
 
 @worker.on(Event.STUDY_AVAILABLE)
@@ -78,41 +76,73 @@ def refuse_unread(session: store.Session, message: Message) -> None:
     """The last retry failed: the pictures stayed away, and that is said."""
     study = store.lock(session, fhir.study_uid(message))
     if study.state is State.COMPLETE:
-        refusal = Refusal(Reason.UNREADABLE, "the pictures are not there")
-        answering.refuse(session, study, _model(reader.model), refusal)
+        model, _ = _choose(study, store.list_instances(session, study.uid), store.models(session))
+        answering.refuse(session, study, model, Refusal(Reason.UNREADABLE, "the pictures are not there"))
 
 
 @worker.on(Event.STUDY_COMPLETED, exhausted=refuse_unread)
-def read_study(
-    message: Message,
-    *,
-    model: Callable[[], Model] = reader.model,
-    predict: Predict = reader.predict,
-) -> None:
-    """Read the study and say what was found, or why nothing was."""
+def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
+    """Read the study with the model that is meant for it, and say what was found, or why nothing was."""
     uid = fhir.study_uid(message)
     with store.transaction() as session:
         study, instances = store.find(session, uid), store.list_instances(session, uid)
-        denied = _denied(session, study)
+        known, denied = store.models(session), _denied(session, study)
     if study.state is not State.COMPLETE:
         return  # read before, revoked, or in a human's hands
-    known = _model(model)
-    reading = denied or (
-        Refusal(Reason.MODEL_FAILED, "the model is not whole")
-        if known is NO_MODEL
-        else read(study, instances, known, predict, settings().store_dir)  # slow: no transaction is open
-    )
+    model, pictures = _choose(study, instances, known)
+    answer: Kept | Refusal
+    if denied:
+        answer = denied
+    elif isinstance(pictures, Refusal):
+        answer = pictures
+    else:
+        reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
+        answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
         study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
-        match _denied(session, study) or reading:  # what was read is not used if the patient denied it meanwhile
-            case Refusal() as refusal:
-                answering.refuse(session, study, known, refusal)
-            case finding, heat_map:
-                answering.complete(session, study, known, finding, heat_map)
+        answer = _denied(session, study) or answer  # what was read is not used if the patient denied it meanwhile
+        if isinstance(answer, Kept) and is_stopped(store.models(session), model):
+            answer = STOPPED  # while it was reading
+        match answer:
+            case Refusal():
+                said = answering.refuse(session, study, model, answer)
+            case Kept():
+                said = answering.complete(session, study, model, answer)
+        if said and _may_be_asked(session, study) and shadows(known, look_at(study, instances)):
+            outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
+
+
+@worker.on(Event.SHADOW_DUE)
+def read_in_shadow(message: Message, *, predict: Predict = reader.predict) -> None:
+    """Let shadow models read an answered study; what they say is kept for comparison and shown to no reader."""
+    uid = fhir.study_uid(message)
+    with store.transaction() as session:
+        study, instances = store.find(session, uid), store.list_instances(session, uid)
+        known, permitted = store.models(session), _may_be_asked(session, study)
+    asked = shadows(known, look_at(study, instances)) if permitted else []
+    readings = [(model, read(pictures, model, predict, settings().store_dir)) for model, pictures in asked]
+    with store.transaction() as session:
+        if not inbox.claim(session, message.id):
+            return
+        for model, reading in readings:
+            answering.record_shadow(session, study, model, reading)
+    log.info("study_read_in_shadow", study=uid, models=len(readings))
+
+
+def _choose(study: Study, instances: list[Instance], known: list[Entry]) -> tuple[Model, Pictures]:
+    """Phantoms and test patients never reach a clinical model."""
+    if fhir.is_test_subject(study):
+        return NOBODY, Refusal(Reason.TEST_SUBJECT, "phantom or test patient")
+    return choose(known, study.uid, look_at(study, instances))
+
+
+def _may_be_asked(session: store.Session, study: Study) -> bool:
+    """Whether shadows may look: neither a phantom, nor a patient who denies it."""
+    return not fhir.is_test_subject(study) and not _denied(session, study)
 
 
 def _denied(session: store.Session, study: Study) -> Refusal | None:
@@ -122,19 +152,13 @@ def _denied(session: store.Session, study: Study) -> Refusal | None:
     return Refusal(Reason.CONSENT, REFUSED) if store.denies_ai(session, patient, store.now(session)) else None
 
 
-def _model(model: Callable[[], Model]) -> Model:
-    """The model, or one without use when its package is broken: each study then says so."""
-    try:
-        return model()
-    except HubError:
-        log.exception("model_missing")
-        return NO_MODEL
-
-
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # untyped in the library
-def load_model(**_: Any) -> None:  # noqa: ANN401 (Celery's arguments)
-    """Load the weights before the first study; a broken package is said with every study, not by dying here."""
+def load_models(**_: Any) -> None:  # noqa: ANN401 (Celery's arguments)
+    """Open the models that read before the first study comes; what is broken is said with every study."""
     try:
-        reader.load()
+        with store.transaction() as session:
+            known = store.models(session)
     except HubError as error:
-        log.error("model_not_loaded", reason=error.message)
+        log.warning("models_not_loaded", reason=error.message)
+        return
+    reader.load(entry.model for entry in known if entry.stage in {Stage.LIVE, Stage.CANARY})

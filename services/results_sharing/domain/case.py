@@ -61,6 +61,7 @@ class Case:
         answer_due_at: when a missing answer becomes *not analysed (no answer)*.
         overdue: that time passed without an answer.
         late_answer: came after the signature; shown as a discrepancy, changes nothing.
+        test: it shows a phantom or a test patient, and so stands on no worklist.
         signed: version of the current report; 0 is none.
     """
 
@@ -84,6 +85,7 @@ class Case:
     overdue: bool = False
     answer: Answer | None = None
     late_answer: Answer | None = None
+    test: bool = False
     signed: int = 0
     signed_at: datetime | None = None
     report_status: str | None = None

@@ -140,6 +140,7 @@ def merge(case: Case, half: Case) -> Case:
         order=later(case.order, half.order),
         ordered_at=_first(case.ordered_at, half.ordered_at),
         revoked_at=_first(case.revoked_at, half.revoked_at),
+        test=case.test or half.test,
     )
 
 

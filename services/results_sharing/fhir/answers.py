@@ -25,6 +25,12 @@ REASONS: Final = {
     "unreadable": "the image cannot be read",
     "no-pixels": "no image in the study",
     "model-failed": "the model failed",
+    "no-model": "no model for such a study",
+    "disabled": "model stopped",
+    "photometric": "another kind of grey or colour",
+    "pixel-spacing": "pixels of another size than the model reads",
+    "frames": "more frames than the model reads",
+    "test-subject": "phantom or test patient",
 }
 """Codes of *not analysed* in words."""
 
@@ -52,14 +58,15 @@ def _answer(observation: Resource, message: Message) -> Answer:
     device = next(iter(message.resources("Device")), {})
     absent = observation.get("dataAbsentReason")
     state = code_of(observation.get("valueCodeableConcept"))
-    if absent is None and state not in {"flagged", "not-flagged"}:
+    measured = observation.get("valueQuantity")
+    if absent is None and measured is None and state not in {"flagged", "not-flagged"}:
         raise InvalidResource("The finding has neither a state nor a reason", expression="Observation.value")
     reports = [found.value for report in message.resources("DiagnosticReport") for found in identifiers_of(report)]
     return Answer(
         at=said_at(message),
         flagged=None if absent is not None else state == "flagged",
         reason=_reason(absent) if absent is not None else None,
-        finding=words_of(observation.get("code")),
+        finding=_finding(observation, measured),
         model=next((name.get("name") for name in device.get("deviceName") or []), None),
         model_version=next((version.get("value") for version in device.get("version") or []), None),
         model_digest=_digest(device),
@@ -72,6 +79,12 @@ def _answer(observation: Resource, message: Message) -> Answer:
         report=next(iter(reports), None),
         observation=observation,
     )
+
+
+def _finding(observation: Resource, measured: Resource | None) -> str | None:
+    """What was looked for; of a measure its value too, which flags nothing."""
+    words = words_of(observation.get("code"))
+    return f"{words} {measured.get('value')} {measured.get('unit', '')}".strip() if measured else words
 
 
 def _reason(absent: Resource) -> str:

@@ -12,6 +12,7 @@ from services.results_sharing.fhir.elements import identifiers_of, instant, said
 from shared.errors import InvalidResource
 from shared.fhir.codes import REPORT_SYSTEM, STUDY_SYSTEM, study_uid
 from shared.fhir.message import Message
+from shared.fhir.subjects import is_labelled, is_test_patient
 
 Resource = dict[str, Any]
 
@@ -54,6 +55,13 @@ def patient_id_of(message: Message) -> str | None:
             if reference.startswith("urn:uuid:"):
                 return reference.removeprefix("urn:uuid:")
     return None
+
+
+def is_test(message: Message) -> bool:
+    """Whether an event is about a phantom or a test patient: by the patient, or as imaging labelled it."""
+    return any(map(is_test_patient, message.resources("Patient"))) or any(
+        map(is_labelled, message.resources("ImagingStudy"))
+    )
 
 
 def patients_from(message: Message) -> list[Patient]:

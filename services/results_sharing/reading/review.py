@@ -26,10 +26,12 @@ class Lists:
     Attributes:
         waiting: everything that waits for a reader, in reading order.
         finished: signed lately; failed deliveries first.
+        tests: phantoms and test patients.
     """
 
     waiting: list[Row]
     finished: list[Row]
+    tests: list[Row]
 
 
 def targets() -> Targets:
@@ -45,7 +47,9 @@ def open_worklist(who: Principal) -> Lists:
             record(session, who, "rest", "R", [], detail="worklist")
         at = now()
         return Lists(
-            store.worklist(session, who.subject, targets(), at), store.finished(session, who.subject, targets(), at)
+            store.worklist(session, who.subject, targets(), at),
+            store.finished(session, who.subject, targets(), at),
+            store.phantoms(session, who.subject, targets(), at),
         )
 
 

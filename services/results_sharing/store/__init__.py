@@ -14,7 +14,7 @@ from services.results_sharing.store.reviews import Agreement, agreement, agreeme
 from services.results_sharing.store.risks import risks_of, take_risk
 from services.results_sharing.store.service_level import ServiceLevel, service_level
 from services.results_sharing.store.timeline import Moment, record, timeline_of
-from services.results_sharing.store.views import CaseView, case_view, finished, worklist
+from services.results_sharing.store.views import CaseView, case_view, finished, phantoms, worklist
 from shared import db
 
 SERVICE = "results_sharing"
@@ -49,6 +49,7 @@ __all__ = [
     "load",
     "looks_of",
     "patients_of",
+    "phantoms",
     "reconciliation",
     "record",
     "remember",

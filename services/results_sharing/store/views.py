@@ -23,6 +23,8 @@ from services.results_sharing.store.risks import risks_of
 from services.results_sharing.store.tables import CASES
 from services.results_sharing.store.timeline import Moment, timeline_of
 
+_TEST = func.coalesce(CASES.c.facts["test"].as_boolean(), False)
+
 
 @dataclass(frozen=True)
 class CaseView:
@@ -64,7 +66,7 @@ def worklist(session: Session, reader: str, targets: Targets, now: datetime, lim
     """
     query = (
         select(CASES.c.facts)
-        .where(CASES.c.open, CASES.c.study_uid.is_not(None))
+        .where(CASES.c.open, CASES.c.study_uid.is_not(None), ~_TEST)
         .order_by(CASES.c.lane_rank, CASES.c.received_at, CASES.c.id)
         .limit(limit)
     )
@@ -77,8 +79,20 @@ def finished(session: Session, reader: str, targets: Targets, now: datetime, lim
     ended = func.coalesce(CASES.c.signed_at, CASES.c.received_at)
     query = (
         select(CASES.c.facts)
-        .where(~CASES.c.open, CASES.c.study_uid.is_not(None))
+        .where(~CASES.c.open, CASES.c.study_uid.is_not(None), ~_TEST)
         .order_by((CASES.c.state == State.DEAD_LETTERED).desc(), ended.desc(), CASES.c.id)
+        .limit(limit)
+    )
+    cases = [case_from(facts) for facts in session.execute(query).scalars()]
+    return _rows(session, cases, reader, targets, now)
+
+
+def phantoms(session: Session, reader: str, targets: Targets, now: datetime, limit: int = 50) -> list[Row]:
+    """Phantoms and test patients, the newest first: seen by whoever looks for them, waiting for nobody."""
+    query = (
+        select(CASES.c.facts)
+        .where(CASES.c.study_uid.is_not(None), _TEST)
+        .order_by(CASES.c.received_at.desc(), CASES.c.id)
         .limit(limit)
     )
     cases = [case_from(facts) for facts in session.execute(query).scalars()]

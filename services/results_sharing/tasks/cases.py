@@ -117,6 +117,8 @@ def _taken(session: Session, case: Case, fact: Fact, message: Message, now: date
     taken = take(case, fact)
     if message.event in OF_THE_HOSPITAL and (patient := facts.patient_id_of(message)):
         taken = with_patient(taken, patient, elements.said_at(message))
+    if facts.is_test(message):
+        taken = replace(taken, test=True)
     if taken.heard_at and taken.answer_due_at is None:
         taken = replace(taken, answer_due_at=now + settings().answer_within)
         outbox.add(session, messages.answer_due(taken), due_at=taken.answer_due_at)

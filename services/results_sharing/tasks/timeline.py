@@ -22,6 +22,7 @@ def take_demographics(message: Message) -> None:
     record(message)
 
 
+@worker.on(Event.SHADOW_DUE)
 @worker.on(Event.QUIET_PERIOD_ENDED)
 def record_quiet_period(message: Message) -> None:
     """For the timeline."""

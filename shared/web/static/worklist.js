@@ -20,11 +20,13 @@ async function refresh() {
 
 function show(page) {
   const focused = document.activeElement?.id;
-  const open = document.getElementById("finished")?.open;
+  const open = ["finished", "tests"].map((id) => [id, document.getElementById(id)?.open]);
   const before = ids(lists());
   const came = ids(page).filter((id) => !before.includes(id)).length;
-  const finished = page.querySelector("#finished");
-  if (finished && open !== undefined) finished.open = open;
+  for (const [id, was] of open) {
+    const section = page.querySelector(`#${id}`);
+    if (section && was !== undefined) section.open = was;
+  }
   localTimes(page);
   if (page.innerHTML !== lists().innerHTML) lists().replaceWith(page);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });

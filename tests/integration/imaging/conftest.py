@@ -19,7 +19,13 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 from sqlalchemy import select
 
 from services.imaging import api, store
-from services.imaging.settings import settings
+from services.imaging.domain.admission import METADATA
+from services.imaging.domain.model import Model
+from services.imaging.domain.registry import Move, Stage
+from services.imaging.packages import shelf
+from services.imaging.packages.folder import digest_of
+from services.imaging.packages.metadata import Metadata, model_of, parse
+from services.imaging.settings import SHIPPED, settings
 from shared import outbox, security
 from shared.events import Event, Lane
 from shared.fhir import codes
@@ -27,6 +33,7 @@ from shared.fhir.message import Message
 from shared.security import Principal, Role
 
 MRN = "https://st-luke.example/mrn"
+CHEST = SHIPPED / "cxr-pneumonia-paediatric"
 
 
 @dataclass(frozen=True)
@@ -157,9 +164,29 @@ def revocation(child: Child) -> Message:
     return Message.build(Event.ORDER_REVOKED, Lane.ROUTINE, codes.correlation_of(child.study), [order])
 
 
+@pytest.fixture(scope="session")
+def released() -> Model:
+    """The chest model that comes with the hub."""
+    declared = parse((CHEST / METADATA).read_text())
+    assert isinstance(declared, Metadata)
+    return model_of(declared, digest_of(CHEST / METADATA))
+
+
+def admitted(model: Model) -> None:
+    """What `hub models add --shipped --live` does, without trying the graph once more."""
+    declared = parse((CHEST / METADATA).read_text())
+    assert isinstance(declared, Metadata)
+    shelf.keep(settings().store_dir, CHEST, model.digest, declared)
+    with store.transaction() as session:
+        store.add_model(session, model, declared.model_dump(mode="json"), "tests")
+        store.move(session, [Move(model, Stage.SHADOW, Stage.LIVE, 0, "for tests")], "tests")
+
+
 @pytest.fixture
-def imaging(database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Imaging]:
-    """Call it for the service on an empty database and an empty store; settings can be changed."""
+def imaging(
+    database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released: Model
+) -> Callable[..., Imaging]:
+    """Call it for the service on an empty database and store, the chest model live; settings can be changed."""
     private, public = security.make_key()
     (tmp_path / "session.pub").write_bytes(public)
 
@@ -182,6 +209,7 @@ def imaging(database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.
         for name, value in chosen.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
+        admitted(released)
         return Imaging(TestClient(api.app()), tmp_path / "pixels", sign)
 
     yield start

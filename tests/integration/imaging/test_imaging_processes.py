@@ -1,5 +1,6 @@
 """The service as it runs: api, relay and worker as processes, a real broker, the released model."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.imaging import store
+from services.imaging import commands, store
 from services.simulator import domain, instances
 from services.simulator import fhir as hospital
 from shared import outbox, topology
@@ -24,6 +25,7 @@ from shared.events import Event
 from shared.fhir import codes
 from shared.fhir.message import Message
 
+CHEST = "cxr-pneumonia-paediatric"
 QUEUES = "imaging.stat,imaging.urgent,imaging.routine"
 WORKER = ("celery", "-A", "services.imaging.tasks", "worker", "-Q", QUEUES, "-P", "prefork", "--concurrency", "1")
 
@@ -84,24 +86,50 @@ def answers(url: str) -> bool:
 def test_six_examinations_are_answered_each_once_and_rightly(running: tuple[Any, str, str]) -> None:
     hub, api, metrics = running
     examinations = domain.examinations(11, 6, datetime.now(UTC))
-    header = hub.sign() | {"Content-Type": 'multipart/related; type="application/dicom"; boundary=edge'}
     for examination in examinations:
-        part = instances.part10(examination)
-        content = b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + part + b"\r\n--edge--\r\n"
-        sent = Message.from_fhir(hospital.announcement(examination))
-        steps = [
-            lambda sent=sent: say(sent),
-            lambda content=content: httpx.post(f"{api}/dicomweb/studies", content=content, headers=header),
-        ]
-        for step in steps if examination.first == "announcement" else reversed(steps):
-            step()
+        send(hub, api, examination)
     said = until(lambda: all_of(hub, len(examinations)))
     outcomes = {codes.study_uid(message.resource("ImagingStudy")): outcome(message) for message in said}
     assert len(outcomes) == len(said) == len(examinations)
     for examination in examinations:
         expected = {"adult": {"adult"}, "pneumonia": {"flagged"}, "normal": {"flagged", "not-flagged"}}
         assert outcomes[examination.study_uid] in expected[examination.picture]
-    assert "hub_imaging_inference_seconds_count" in httpx.get(metrics).text
+    measured = httpx.get(metrics).text
+    assert f'hub_imaging_inference_seconds_count{{model="{CHEST}",version="1.0.0"}}' in measured
+    stopping_acts_at_once_on_the_running_worker(hub, api)
+
+
+def stopping_acts_at_once_on_the_running_worker(hub: Any, api: str) -> None:
+    """The very next study that the same worker takes is not read any more; then it is again."""
+    before = len(hub.said(Event.ANALYSIS_COMPLETED, Event.ANALYSIS_REFUSED))
+    children = [e for e in domain.examinations(12, 12, datetime.now(UTC)) if e.picture == "pneumonia"]
+    move("disable", CHEST, "--why", "a recall")
+    send(hub, api, children[0])
+    assert outcome(until(lambda: all_of(hub, before + 1))[-1]) == "disabled"
+    move("promote", CHEST, "1.0.0", "--to", "live")
+    send(hub, api, children[1])
+    assert outcome(until(lambda: all_of(hub, before + 2))[-1]) == "flagged"
+
+
+def move(*words: str) -> None:
+    parser = argparse.ArgumentParser()
+    commands.register(parser.add_subparsers(required=True))
+    told = parser.parse_args(["models", *words])
+    told.run(told)
+
+
+def send(hub: Any, api: str, examination: domain.Examination) -> None:
+    """Announcement and file, in the order of the examination."""
+    header = hub.sign() | {"Content-Type": 'multipart/related; type="application/dicom"; boundary=edge'}
+    part = instances.part10(examination)
+    content = b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + part + b"\r\n--edge--\r\n"
+    sent = Message.from_fhir(hospital.announcement(examination))
+    steps = [
+        lambda: say(sent),
+        lambda: httpx.post(f"{api}/dicomweb/studies", content=content, headers=header),
+    ]
+    for step in steps if examination.first == "announcement" else reversed(steps):
+        step()
 
 
 def say(message: Message) -> None:

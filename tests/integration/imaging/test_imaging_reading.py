@@ -12,6 +12,7 @@ from pydicom import dcmread
 from sqlalchemy import select
 
 from services.imaging import files, store
+from services.imaging.domain.model import Model
 from services.imaging.domain.reading import Region
 from services.imaging.inference import reader
 from services.imaging.inference.reader import Prediction
@@ -21,13 +22,13 @@ from services.imaging.tasks import announce_study, read_study, revoke_order
 from shared.events import Event, Lane
 
 
-def says(probability: float, *, familiar: bool = True) -> Callable[[NDArray[np.float32]], Prediction]:
+def says(probability: float, *, familiar: bool = True) -> Callable[[Model, NDArray[np.float32]], Prediction]:
     """A model of one opinion, with the real one's shapes."""
 
-    def predict(picture: NDArray[np.float32]) -> Prediction:
+    def predict(_: Model, picture: NDArray[np.float32]) -> Prediction:
         heat = np.zeros(picture.shape, np.float32)
         heat[10:20, 30:60] = 1
-        return Prediction(probability, familiar, Region(0.1, 0.2, 0.1, 0.2), heat)
+        return Prediction((probability,), familiar, Region(0.1, 0.2, 0.1, 0.2), heat)
 
     return predict
 
@@ -47,7 +48,9 @@ def complete(imaging: Any, announcement: Any) -> Callable[..., Any]:
     return make
 
 
-def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place(complete: Any, child: Any) -> None:
+def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place(
+    complete: Any, child: Any, released: Model
+) -> None:
     one = child()
     hub, message = complete(one, lane=Lane.STAT)
     read_study(message, predict=says(0.93))
@@ -61,7 +64,10 @@ def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place
     assert extensions["image"] == one.uid
     assert extensions["region"] == "0.100,0.200,0.100,0.200"
     assert report["basedOn"][0]["identifier"]["value"] == f"O-{one.study}"
-    assert said.resource("Device")["version"][0]["value"] == reader.model().version
+    device = said.resource("Device")
+    assert device["version"][0]["value"] == released.version
+    assert device["property"][0]["valueCode"][0]["text"] == released.digest
+    assert said.resource("Provenance")["entity"][1]["what"]["identifier"]["value"] == released.digest
     assert said.resource("Provenance")["agent"][0]["type"]["coding"][0]["code"] == "assembler"
     assert said.lane is Lane.STAT
     assert hub.state(one.study) == ("answered", None)
@@ -102,9 +108,9 @@ def test_the_highest_of_several_pictures_counts_and_laterals_are_not_read(comple
     hub, message = complete(one, second, lateral)
     seen: list[float] = []
 
-    def predict(picture: NDArray[np.float32]) -> Prediction:
+    def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         seen.append(float(picture.sum()))
-        return says(0.2 if len(seen) == 1 else 0.8)(picture)
+        return says(0.2 if len(seen) == 1 else 0.8)(model, picture)
 
     read_study(message, predict=predict)
     [said] = hub.said(Event.ANALYSIS_COMPLETED)
@@ -151,9 +157,9 @@ def test_a_heat_map_that_comes_back_is_acknowledged_never_counted_and_never_read
 def test_monochrome1_and_monochrome2_of_one_picture_look_the_same_to_the_model(complete: Any, child: Any) -> None:
     seen: list[NDArray[np.float32]] = []
 
-    def predict(picture: NDArray[np.float32]) -> Prediction:
+    def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         seen.append((picture - picture.min()) / (picture.max() - picture.min()))
-        return says(0.1)(picture)
+        return says(0.1)(model, picture)
 
     one = child(photometric="MONOCHROME1")
     _, message = complete(one, one.another(photometric="MONOCHROME2"))
@@ -224,7 +230,7 @@ def colour(made: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"), [(without_pixels, "no-pixels"), (broken_pixels, "unreadable"), (colour, "unreadable")]
+    ("spoil", "reason"), [(without_pixels, "no-pixels"), (broken_pixels, "unreadable"), (colour, "photometric")]
 )
 def test_pixels_that_are_not_there_or_not_readable_are_said(
     complete: Any, child: Any, as_file: Any, spoil: Callable[[Any], None], reason: str
@@ -250,7 +256,7 @@ def test_an_unreadable_picture_beside_an_unflagged_one_is_not_called_unflagged(
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torch"), KeyError("x")])
 def test_a_model_that_fails_is_said(complete: Any, child: Any, error: Exception) -> None:
-    def fail(_: NDArray[np.float32]) -> Prediction:
+    def fail(_: Model, __: NDArray[np.float32]) -> Prediction:
         raise error
 
     hub, message = complete(child())
@@ -259,11 +265,12 @@ def test_a_model_that_fails_is_said(complete: Any, child: Any, error: Exception)
 
 
 def test_a_broken_model_package_is_said_with_every_study(complete: Any, child: Any) -> None:
-    def missing() -> Any:
-        raise reader.BadModel("no metadata")
-
     hub, message = complete(child())
-    read_study(message, model=missing)
+    [graph] = hub.folder.rglob("model.pt2")
+    with graph.open("ab") as file:
+        file.write(b"\0")
+    reader.forget()
+    read_study(message)
     assert refused(hub)[0] == "model-failed"
 
 
@@ -271,9 +278,9 @@ def test_an_order_revoked_while_the_model_reads_stops_the_answer(complete: Any, 
     one = child()
     hub, message = complete(one)
 
-    def predict(picture: NDArray[np.float32]) -> Prediction:
+    def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         revoke_order(revocation(one))
-        return says(0.9)(picture)
+        return says(0.9)(model, picture)
 
     read_study(message, predict=predict)
     assert hub.said(Event.ANALYSIS_COMPLETED, Event.ANALYSIS_REFUSED) == []

@@ -277,6 +277,37 @@ def test_a_revoked_case_leaves_the_worklist_and_is_not_hidden(story: Story, case
     assert [(row.case_id, row.words) for row in lists.finished] == [(case_id, "revoked")]
 
 
+def labelled(message: Any) -> Any:
+    message.resource("ImagingStudy")["meta"] = {"security": [{"code": "HTEST"}]}
+    return message
+
+
+@pytest.mark.parametrize("order", ["announced first", "pixels first"])
+def test_a_phantom_never_stands_on_the_worklist_and_is_seen_apart(story: Story, order: str) -> None:
+    if order == "announced first":
+        hear(replace(story, family="QA Phantom").study_available())
+    else:
+        hear(labelled(story.instances_stored()), story.study_available())
+    assert reading.open_worklist(ROSA).waiting == []
+    hear(labelled(story.study_completed()), labelled(story.analysis_refused(code="test-subject")))
+    lists = reading.open_worklist(ROSA)
+    assert (lists.waiting, lists.finished) == ([], [])
+    assert [(row.words, row.reason) for row in lists.tests] == [("not analysed", "phantom or test patient")]
+
+
+def test_a_measure_flags_nothing_and_is_shown_with_its_value(story: Story) -> None:
+    measured = story.analysis_completed()
+    observation = measured.resource("Observation")
+    del observation["valueCodeableConcept"], observation["component"]
+    observation["valueQuantity"] = {"value": 11.2, "unit": "%"}
+    hear(story.order_placed(), story.study_available(), measured)
+    answer = only_case().answer
+    assert answer
+    assert answer.flagged is False
+    assert answer.finding
+    assert answer.finding.endswith("11.2 %")
+
+
 def test_an_unknown_case_is_not_found(sql: Any) -> None:  # noqa: ARG001 (the database)
     for name in ("no-such-case", "\0"):
         with pytest.raises(NotFound):

@@ -7,10 +7,9 @@ so both are varied more than the training pictures vary by themselves.
 import math
 
 import torch
+from preparation import standardise
 from torch import Tensor
 from torch.nn import functional
-
-from services.imaging.inference.preparation import standardise
 
 
 def vary(pictures: Tensor, random: torch.Generator) -> Tensor:

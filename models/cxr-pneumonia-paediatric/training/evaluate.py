@@ -1,6 +1,6 @@
 """Open the official test part once, and record what the released package says of it.
 
-    python models/cxr-pneumonia-paediatric/evaluate.py --data FOLDER
+    python models/cxr-pneumonia-paediatric/training/evaluate.py --data FOLDER
 
 Refuses when these weights were evaluated before: a second look invites tuning on the test part.
 """
@@ -19,11 +19,10 @@ import measures
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-from services.imaging.inference.package import Answer, Package, load
+from released import Answer, Package, load
 
 HERE = Path(__file__).parent
-RECORD = HERE / "evaluation.json"
+RECORD = HERE.parent / "evaluation.json"
 
 
 def refuse_second_look(digest: str, *, verify: bool) -> None:
@@ -108,7 +107,10 @@ def main() -> None:
         **figures,
     }
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    figure.draw({name: part["calibration"]["after"]["bins"] for name, part in parts.items()}, HERE / "reliability.svg")
+    figure.draw(
+        {name: part["calibration"]["after"]["bins"] for name, part in parts.items()},
+        HERE.parent / "docs" / "reliability.svg",
+    )
     print(json.dumps({name: parts[name]["auc"] for name in parts}))
 
 

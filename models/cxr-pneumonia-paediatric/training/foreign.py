@@ -10,8 +10,7 @@ import numpy as np
 from measures import proportion
 from numpy.typing import NDArray
 from PIL import Image
-
-from services.imaging.inference.package import Package
+from released import Package
 
 SETS = {
     "brain MR": ("nickparvar_7019_224.tar", "Testing/", ".jpg"),

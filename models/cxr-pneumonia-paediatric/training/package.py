@@ -1,7 +1,7 @@
 """Make the released package of `weights.pt`: calibration, operating point, guard, self-check, metadata.
 
 Run after `train.py`; uses the training and validation parts only:
-    python models/cxr-pneumonia-paediatric/package.py --data FOLDER
+    python models/cxr-pneumonia-paediatric/training/package.py --data FOLDER
 """
 
 import argparse
@@ -14,14 +14,13 @@ import dataset
 import numpy as np
 import torch
 from augment import vary
+from network import ChestNet, Reading
 from numpy.typing import NDArray
+from preparation import prepare, standardise
+from released import known_picture
 from sklearn.covariance import LedoitWolf  # type: ignore[import-untyped]
 from torch import Tensor
 from train import ARCHITECTURE, HERE, SIZE, Part, load, platt
-
-from services.imaging.inference.network import ChestNet, Reading
-from services.imaging.inference.package import known_picture
-from services.imaging.inference.preparation import prepare, standardise
 
 SENSITIVITY = 0.95
 """Least sensitivity on the validation part at the operating point."""

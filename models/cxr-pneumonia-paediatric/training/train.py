@@ -1,7 +1,7 @@
 """Train ChestNet on the official training list and keep the weights the validation part prefers.
 
 Run from the repository root:
-    python models/cxr-pneumonia-paediatric/train.py --data FOLDER --seeds 1 --epochs 18 --stop 10
+    python models/cxr-pneumonia-paediatric/training/train.py --data FOLDER --seeds 1 --epochs 18 --stop 10
 
 The test list is not opened here. `package.py` comes next.
 """
@@ -18,13 +18,12 @@ from typing import cast
 import dataset
 import torch
 from augment import vary
+from network import ChestNet
+from preparation import shrink, standardise
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-from services.imaging.inference.network import ChestNet
-from services.imaging.inference.preparation import shrink, standardise
 
 HERE = Path(__file__).parent
 ARCHITECTURE = {"stem": 16, "blocks": [[32, 2], [32, 1], [64, 2], [64, 1], [128, 2], [128, 1]]}

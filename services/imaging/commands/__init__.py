@@ -1,0 +1,10 @@
+"""What operators do to imaging: `hub models`."""
+
+from typing import Any
+
+from services.imaging.commands import registry
+
+
+def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type private)
+    """Add the commands to `hub`."""
+    registry.register(commands)

@@ -1,0 +1,1 @@
+"""Packages of models on disk: what lies in them, what they declare, and the store that every node reads."""

@@ -1,0 +1,262 @@
+"""What a package declares, in MONAI's `configs/metadata.json` under the key `hub`; a fixed vocabulary, never code.
+
+Source: https://docs.monai.io/en/stable/mb_specification.html
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from services.imaging.domain.admission import METADATA, Problem
+from services.imaging.domain.model import Category, Code, Concept, IntendedUse, Measure, Model, Spacing, Task
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Edge = Annotated[int, Field(ge=8, le=4096)]
+Sentence = Annotated[str, Field(min_length=1, max_length=500)]
+Words = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z0-9_ ]+$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Path = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")]
+"""Inside the folder: no part of it begins with a dot."""
+
+
+class _Declared(BaseModel):
+    """Unknown keys are mistakes: a misspelt threshold must not be passed over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Coding(_Declared):
+    """A code of what is meant."""
+
+    system: Sentence
+    code: Sentence
+    display: str = ""
+
+
+class ClassDeclared(_Declared):
+    """One channel of the logits."""
+
+    text: Sentence
+    codes: tuple[Coding, ...] = ()
+    threshold: float
+    flags: bool
+
+
+class MeasureDeclared(_Declared):
+    """What a segmentation measures."""
+
+    text: Sentence
+    unit: Literal["%"]
+    of: Literal["picture", "field of view"]
+    codes: tuple[Coding, ...] = ()
+
+
+class RegionDeclared(_Declared):
+    """The part of the body."""
+
+    text: Sentence
+    codes: tuple[Coding, ...] = ()
+
+
+class Ages(_Declared):
+    """Completed years."""
+
+    at_least: Annotated[int, Field(ge=0, le=150)] | None = None
+    below: Annotated[int, Field(ge=1, le=151)] | None = None
+
+
+class SpacingDeclared(_Declared):
+    """Millimetres."""
+
+    at_least: Annotated[float, Field(gt=0)] | None = None
+    at_most: Annotated[float, Field(gt=0)] | None = None
+
+
+class UseDeclared(_Declared):
+    """For which pictures it was made."""
+
+    sentence: Sentence
+    modalities: tuple[Words, ...]
+    body_parts: tuple[Words, ...]
+    views: tuple[Words, ...] = ()
+    age_years: Ages | None = None
+    age_reason: str | None = None
+    pixel_spacing_mm: SpacingDeclared | None = None
+    photometric: tuple[Words, ...] = ()
+    frames_at_most: int = 1
+
+
+class Calibration(_Declared):
+    """Platt scaling for a sigmoid, a temperature for a softmax."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Plain(_Declared):
+    """A step without a parameter."""
+
+    step: Literal["grey", "rgb", "green", "pad-square", "standardise"]
+
+
+class Rescale(_Declared):
+    """The picture's own range becomes low..high."""
+
+    step: Literal["rescale"]
+    low: float = 0.0
+    high: float = 1.0
+
+
+class Divide(_Declared):
+    """Every value is divided."""
+
+    step: Literal["divide"]
+    by: Annotated[float, Field(gt=0)]
+
+
+class Resize(_Declared):
+    """Rows and columns become these; the aspect ratio is not kept."""
+
+    step: Literal["resize"]
+    size: tuple[Edge, Edge]
+    mode: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    antialias: bool = True
+
+
+class Normalise(_Declared):
+    """Each channel minus its mean, divided by its deviation."""
+
+    step: Literal["normalise"]
+    mean: Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+    deviation: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=3)]
+
+
+Step = Annotated[Plain | Rescale | Divide | Resize | Normalise, Field(discriminator="step")]
+
+
+class Guard(_Declared):
+    """The distance beyond which a picture is unlike those that the model learnt from."""
+
+    limit: float
+    rule: str = ""
+
+
+class Explanation(_Declared):
+    """How evidence becomes a heat map; `full` is shown as 1."""
+
+    method: Sentence
+    full: Annotated[float, Field(gt=0)]
+
+
+class Licence(_Declared):
+    """Under which terms."""
+
+    weights: Sentence
+    data: Sentence
+
+
+class TrialDeclared(_Declared):
+    """A picture drawn by a formula, and what the graph answers."""
+
+    input: Path = "test/input.npy"
+    output: Path = "test/output.json"
+    tolerance: Annotated[float, Field(gt=0, le=0.01)] = 1e-3
+
+
+class Hub(_Declared):
+    """The key `hub`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+    title: Sentence
+    task: Literal["classification", "segmentation"]
+    activation: Literal["sigmoid", "softmax"]
+    calibration: Calibration = Calibration()
+    classes: tuple[ClassDeclared, ...]
+    measure: MeasureDeclared | None = None
+    use: UseDeclared
+    region: RegionDeclared | None = None
+    preprocessing: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)]
+    outputs: tuple[Literal["logits", "evidence", "distance"], ...]
+    guard: Guard | None = None
+    explanation: Explanation | None = None
+    does_not_check: Annotated[tuple[Sentence, ...], Field(min_length=1)]
+    licence: Licence
+    files: dict[Path, Digest]
+    test: TrialDeclared = TrialDeclared()
+
+    @field_validator("preprocessing")
+    @classmethod
+    def _can_be_undone(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """A map has to find its way back onto the picture."""
+        names = [step.step for step in steps]
+        if names.count("resize") != 1 or names.count("pad-square") > 1:
+            raise ValueError("name resize once, and pad-square at most once")
+        if "pad-square" in names and names.index("pad-square") > names.index("resize"):
+            raise ValueError("pad before the resize")
+        return steps
+
+
+class Metadata(BaseModel):
+    """MONAI's metadata; its own keys are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    version: Annotated[str, Field(pattern=r"^\d{1,5}\.\d{1,5}\.\d{1,5}$")]
+    description: Sentence
+    hub: Hub
+
+
+def parse(text: str) -> Metadata | list[Problem]:
+    """The metadata, or everything that is wrong with it."""
+    try:
+        return Metadata.model_validate_json(text)
+    except ValidationError as error:
+        return [
+            Problem(
+                problem["msg"].lower(),
+                f"{METADATA}: {'.'.join(str(part) for part in problem['loc'])}",
+                "See docs/models.md for what is expected there.",
+            )
+            for problem in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+
+
+def model_of(declared: Metadata, digest: str) -> Model:
+    """The model in imaging's own words."""
+    hub, use = declared.hub, declared.hub.use
+    ages = use.age_years or Ages()
+    return Model(
+        name=hub.name,
+        version=declared.version,
+        digest=digest,
+        title=hub.title,
+        task=Task(hub.task),
+        categories=tuple(Category(_concept(c.text, c.codes), c.threshold, c.flags) for c in hub.classes),
+        measure=Measure(_concept(hub.measure.text, hub.measure.codes), hub.measure.unit, hub.measure.of)
+        if hub.measure
+        else None,
+        region=_concept(hub.region.text, hub.region.codes) if hub.region else None,
+        limits=hub.does_not_check,
+        use=IntendedUse(
+            modalities=frozenset(use.modalities),
+            body_parts=frozenset(use.body_parts),
+            views=frozenset(use.views),
+            at_least=ages.at_least,
+            below=ages.below,
+            photometric=frozenset(use.photometric),
+            spacing=Spacing(use.pixel_spacing_mm.at_least, use.pixel_spacing_mm.at_most)
+            if use.pixel_spacing_mm
+            else None,
+            frames=use.frames_at_most,
+        ),
+    )
+
+
+def _concept(text: str, codes: tuple[Coding, ...]) -> Concept:
+    return Concept(text, tuple(Code(coding.system, coding.code, coding.display) for coding in codes))
+
+
+def raw(text: str) -> dict[str, Any]:
+    """The metadata as JSON, for the record; checked before by `parse`."""
+    return Metadata.model_validate_json(text).model_dump(mode="json")
