@@ -178,7 +178,7 @@ def test_every_service_answers_programs_and_only_for_an_operator(hub: Hub, cast:
         "scheduling": ["Follow-ups"],
     }
     [model] = json.loads(told["imaging"].text())["panels"][1]["rows"]
-    assert (model["Model"], model["Package"]) == ("cxr-pneumonia-paediatric", "as released")
+    assert (model["Model"], model["Package"]) == ("cxr-pneumonia-paediatric", "as admitted")
     system = {"Authorization": f"Bearer {cast.token}"}
     for name in SERVICES:
         assert httpx.get(f"{hub.public_url}/ops/{name}").status_code == httpx.codes.UNAUTHORIZED

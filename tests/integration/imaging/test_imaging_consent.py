@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
 
+from services.imaging.domain.model import Model
 from services.imaging.domain.reading import Region
 from services.imaging.inference.reader import Prediction
 from services.imaging.tasks import announce_study, read_study, take_consents
@@ -22,13 +23,13 @@ NOW = datetime.now(UTC)
 NUMBER = "6f1c7a52-3b0e-4a0a-9d3e-0c5f8a2d1c01"
 
 
-def asked(_: NDArray[np.float32]) -> Prediction:
+def asked(_: Model, __: NDArray[np.float32]) -> Prediction:
     """A model that must not be asked."""
     raise AssertionError("a picture was sent to the model")
 
 
-def answers(picture: NDArray[np.float32]) -> Prediction:
-    return Prediction(0.9, True, Region(0.1, 0.2, 0.1, 0.2), np.zeros(picture.shape, np.float32))
+def answers(_: Model, picture: NDArray[np.float32]) -> Prediction:
+    return Prediction((0.9,), True, Region(0.1, 0.2, 0.1, 0.2), np.zeros(picture.shape, np.float32))
 
 
 def consent(
@@ -90,9 +91,9 @@ def test_a_denial_that_comes_while_the_model_is_asked_still_counts(study: tuple[
     hub, told, patient = study
     announce_study(told)
 
-    def slow(picture: NDArray[np.float32]) -> Prediction:
+    def slow(model: Model, picture: NDArray[np.float32]) -> Prediction:
         take_consents(consent(patient))
-        return answers(picture)
+        return answers(model, picture)
 
     assert outcome(hub, slow) == "consent"
 

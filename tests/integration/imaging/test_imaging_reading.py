@@ -73,13 +73,13 @@ def test_a_finding_is_preliminary_labelled_and_names_its_model_picture_and_place
     assert hub.state(one.study) == ("answered", None)
 
 
-def test_the_operator_sees_the_model_and_what_it_answered(complete: Any, child: Any) -> None:
+def test_the_operator_sees_the_model_and_what_it_answered(complete: Any, child: Any, released: Model) -> None:
     _, message = complete(child())
     read_study(message, predict=says(0.93))
     studies, models = panels()
     [row] = models.rows
-    assert row[:2] == (reader.model().name, reader.model().version)
-    assert row[3:6] == ("as released", reader.model().threshold, "1 flagged")
+    assert row[:4] == (released.name, released.version, "live", released.digest[:12])
+    assert row[4:6] == ("as admitted", "1 flagged")
     assert row[6] is not None
     assert models.problems == []
     assert dict(studies.rows)["answered"] == 1
