@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 
 from services.imaging import store
+from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 
 
@@ -15,3 +16,8 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     for state in State:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))
     yield family
+    on_the_way = store.count_results(session)
+    results = GaugeMetricFamily("hub_imaging_results", "Sets of DICOM results by how far they are", labels=["state"])
+    for way in Way:
+        results.add_metric([str(way)], float(on_the_way.get(str(way), 0)))
+    yield results

@@ -1,6 +1,7 @@
 """What the models answered, to readers and in the shadow, and how many studies stand where."""
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +23,8 @@ class Answer:
         scores: probability of each of the model's categories.
         measure: of a segmentation.
         mask: digest of the stored array, see `files.write_mask`.
+        region: the strongest evidence, in fractions of the picture, see `domain.reading.Region`.
+        frame: of the picture that counts, from 1.
     """
 
     id: str
@@ -37,6 +40,8 @@ class Answer:
     scores: list[float] | None = None
     measure: float | None = None
     mask: str | None = None
+    region: list[float] | None = None
+    frame: int = 1
 
 
 _SAVED = (
@@ -61,6 +66,18 @@ def save_answer(session: Session, given: Answer) -> bool:
     return (
         session.execute(_SAVE, {f"its_{name}": value for name, value in vars(given).items()}).one_or_none() is not None
     )
+
+
+def find_answer(session: Session, study: str) -> tuple[Answer, datetime] | None:
+    """What was answered about a study to its readers, and when; None where nothing was yet."""
+    columns = [ANALYSIS.c[field.name] for field in fields(Answer)]
+    query = select(*columns, ANALYSIS.c.made_at).where(ANALYSIS.c.study == study)
+    row = session.execute(query.order_by(ANALYSIS.c.made_at.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    kept = row._asdict()
+    made_at: datetime = kept.pop("made_at")
+    return Answer(**kept), made_at
 
 
 def save_shadow(session: Session, given: Answer) -> None:

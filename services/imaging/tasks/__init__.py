@@ -1,4 +1,4 @@
-"""AMQP in: announcements, revoked orders, and studies that are ready to be read."""
+"""AMQP in: announcements, revoked orders, studies that are ready to be read, and what becomes of their answers."""
 
 from typing import Any
 
@@ -12,16 +12,17 @@ from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, ch
 from services.imaging.domain.study import State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
-from services.imaging.tasks import answering
+from services.imaging.tasks import answering, results
 from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
+from services.imaging.tasks.worker import worker
 from shared import inbox, outbox
 from shared.errors import HubError
 from shared.events import Event
 from shared.fhir.message import Message
 from shared.telemetry import log
-from shared.worker import Worker
 
-worker = Worker("imaging")
+__all__ = ["announce_study", "app", "look_again", "read_in_shadow", "read_study", "results", "revoke_order", "worker"]
+
 app = worker.app
 
 
@@ -95,6 +96,8 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
                 said = answering.refuse(session, study, model, answer)
             case Kept():
                 said = answering.complete(session, study, model, answer)
+                if said:
+                    outbox.add(session, fhir.results_due(study, answering.issuers(), said))
         if said and not fhir.is_test_subject(study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
 
