@@ -1,11 +1,10 @@
 """The heat map as a derived DICOM instance of the same study; made again, it is the same instance.
 
-Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images), PS3.5 B.2 (UIDs made of UUIDs).
+Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images).
 """
 
 from io import BytesIO
 from typing import Final
-from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from services.imaging.dicom.identity import identity_of
+from services.imaging.domain.results import uid_of
 
 LONGEST_EDGE: Final = 512
 """Rows or columns of the map; the evidence behind it is far coarser."""
@@ -24,11 +24,6 @@ FIRST_SERIES: Final = 9000
 
 _COPIED: Final = ("BodyPartExamined", "PatientOrientation", "Laterality")
 """Of the picture, beside whose and which study's it is."""
-
-
-def uid_of(*parts: str) -> str:
-    """The same UID for the same parts, under the root of UUIDs."""
-    return f"2.25.{uuid5(NAMESPACE_OID, '|'.join(parts)).int}"
 
 
 def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> Dataset:

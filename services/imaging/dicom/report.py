@@ -31,11 +31,10 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 
 from services.imaging.dicom import coding
-from services.imaging.dicom.derived import uid_of
 from services.imaging.dicom.told import MANUFACTURER, Told, finished
 from services.imaging.domain.model import Concept, Model
 from services.imaging.domain.reading import Region
-from services.imaging.domain.results import Kind
+from services.imaging.domain.results import Kind, uid_of
 
 Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
 

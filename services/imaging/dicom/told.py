@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from services.imaging.dicom import identity
-from services.imaging.dicom.derived import FIRST_SERIES, uid_of
+from services.imaging.dicom.derived import FIRST_SERIES
 from services.imaging.domain.model import Model
 from services.imaging.domain.reading import Finding
-from services.imaging.domain.results import Kind
+from services.imaging.domain.results import Kind, instance_uid
 
 MANUFACTURER: Final = "Consilium"
 
@@ -45,7 +45,7 @@ class Told:
 
     def uid(self, *what: str) -> str:
         """The same UID whenever the same thing of the same answer is made again."""
-        return uid_of(str(self.source.StudyInstanceUID), self.model.name, self.model.version, *what)
+        return instance_uid(str(self.source.StudyInstanceUID), self.model, *what)
 
     def segments(self) -> list[int]:
         """Numbers of the categories that the mask shows somewhere."""
