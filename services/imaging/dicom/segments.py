@@ -34,6 +34,8 @@ def segmentation(told: Told) -> Dataset | None:
         **told.naming(Kind.SEGMENTATION),
     )
     made.CodingSchemeIdentificationSequence = [coding.own_scheme()]
+    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        item.DimensionOrganizationUID = told.uid(Kind.SEGMENTATION, "dimensions")
     if not told.source.get("ImageOrientationPatient"):
         made.PatientOrientation = told.source.get("PatientOrientation")
     return finished(made, told)

@@ -101,7 +101,8 @@ def send_results(message: Message, *, send: Send = _stow) -> None:
         if wanted and settings().pacs_url is None:
             store.settle_results(session, uid, owner, Way.KEPT)
             wanted = []
-        instances = [instance for instance in store.list_instances(session, uid) if instance.uid in wanted]
+        known = {instance.uid: instance for instance in store.list_instances(session, uid)}
+    instances = [known[each] for each in wanted]  # in the order of making: what is pointed at comes before who points
     if not instances:
         return
     try:
