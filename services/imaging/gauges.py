@@ -9,15 +9,19 @@ from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 
 
+def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
+    counted = store.count_results(session)
+    family = GaugeMetricFamily("hub_imaging_results", "Sets of DICOM results by how far they are", labels=["state"])
+    for way in Way:
+        family.add_metric([str(way)], float(counted.get(str(way), 0)))
+    yield family
+
+
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     """One figure a state, zero included, so that an alert can tell none from unknown."""
+    yield from _results(session)
     counted = store.count_studies(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
     for state in State:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))
     yield family
-    on_the_way = store.count_results(session)
-    results = GaugeMetricFamily("hub_imaging_results", "Sets of DICOM results by how far they are", labels=["state"])
-    for way in Way:
-        results.add_metric([str(way)], float(on_the_way.get(str(way), 0)))
-    yield results
