@@ -19,8 +19,8 @@ def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
 
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     """One figure a state, zero included, so that an alert can tell none from unknown."""
-    yield from _results(session)
     counted = store.count_studies(session)
+    yield from _results(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
     for state in State:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))
