@@ -218,6 +218,8 @@ def test_the_overlay_is_warm_where_the_evidence_is_and_carries_its_warning() -> 
         {"PatientSex": "X"},
         {"PatientBirthDate": "", "StudyDate": "", "StudyTime": ""},
         {"StudyTime": "1015.5"},
+        {"StudyDate": "20260230"},
+        {"PatientName": "A=B=C=D^much^too^many^parts^of^it"},
         {"AccessionNumber": "much longer than sixteen characters"},
         {"PatientName": ""},
     ],

@@ -8,6 +8,8 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
+from services.imaging.domain.reading import parse_date
+
 _KEPT: Final = (
     "PatientName",
     "PatientID",
@@ -42,7 +44,7 @@ _LEGAL: Final = {
     "PatientAge": re.compile(r"[0-9]{3}[DWMY]"),
     "QualityControlSubject": re.compile(r"YES|NO"),
     "StudyDate": re.compile(r"[0-9]{8}"),
-    "StudyTime": re.compile(r"[0-9]{2}([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?"),
+    "StudyTime": re.compile(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?"),
     "StudyID": re.compile(r"[^\\]{0,16}"),
     "AccessionNumber": re.compile(r"[^\\]{0,16}"),
     "PatientID": re.compile(r"[^\\]{0,64}"),
@@ -50,6 +52,7 @@ _LEGAL: Final = {
     "StudyDescription": re.compile(r"[^\\]{0,64}"),
     "TimezoneOffsetFromUTC": re.compile(r"[+-][0-9]{4}"),
 }
+_DATES: Final = frozenset({"PatientBirthDate", "StudyDate"})
 _UTF_8: Final = "ISO_IR 192"
 
 
@@ -59,13 +62,19 @@ def identity_of(source: Dataset) -> Dataset:
     made.SpecificCharacterSet = _UTF_8
     for keyword in _KEPT:
         value = str(source.get(keyword) or "").strip("\0 ")
-        legal = _LEGAL.get(keyword)
-        if value and (legal is None or legal.fullmatch(value)):
+        if value and _is_legal(keyword, value):
             setattr(made, keyword, value)
     for keyword in _TYPE_2:
         if keyword not in made:
             setattr(made, keyword, None)
     return made
+
+
+def _is_legal(keyword: str, value: str) -> bool:
+    pattern = _LEGAL.get(keyword)
+    if pattern is not None and not pattern.fullmatch(value):
+        return False
+    return keyword not in _DATES or parse_date(value) is not None
 
 
 def picture_of(source: Dataset) -> Dataset:
