@@ -31,6 +31,9 @@ class Event(StrEnum):
     STUDY_HELD = "imaging.study-held"
     ANALYSIS_COMPLETED = "imaging.analysis-completed"
     ANALYSIS_REFUSED = "imaging.analysis-refused"
+    RESULTS_DUE = "imaging.results-due"
+    RESULTS_MADE = "imaging.results-made"
+    RESULTS_STORED = "imaging.results-stored"
     IMAGING_ACCESS_RECORDED = "imaging.access-recorded"
 
     RISK_ESTIMATED = "prediction.risk-estimated"
@@ -92,6 +95,8 @@ TO_IMAGING: Final = frozenset(
         Event.STUDY_COMPLETED,
         Event.QUIET_PERIOD_ENDED,
         Event.SHADOW_DUE,
+        Event.RESULTS_DUE,
+        Event.RESULTS_MADE,
     }
 )
 

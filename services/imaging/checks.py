@@ -1,10 +1,11 @@
-"""What `hub doctor` looks at in imaging: what reads is what was admitted, and pixels can be written."""
+"""What `hub doctor` looks at in imaging: what reads is what was admitted, pixels can be written, results get away."""
 
 import os
 from collections.abc import Iterator
 
 from services.imaging import store
 from services.imaging.domain.registry import Stage
+from services.imaging.domain.results import Way
 from services.imaging.packages import shelf
 from services.imaging.settings import settings
 from shared.cli.check import Check, failure, well
@@ -15,10 +16,30 @@ def look() -> Iterator[Check]:
     """The models that read, and the store of pixels."""
     folder = settings().store_dir
     yield from _models()
+    yield from _archive()
     if os.access(folder, os.W_OK):
         yield well("pixels", "the store can be written")
     else:
         yield failure("pixels", "the store cannot be written", "Correct HUB_IMAGING_STORE_DIR or its owner.")
+
+
+def _archive() -> Iterator[Check]:
+    try:
+        with store.transaction() as session:
+            failed = store.count_results(session).get(Way.FAILED, 0)
+    except HubError as error:
+        yield failure("archive", error.message, error.fix or "Start the database of imaging.")
+        return
+    if settings().pacs_url is None:
+        yield well("archive", "none is configured (HUB_IMAGING_PACS_URL): DICOM results stay in the hub")
+    elif failed:
+        yield failure(
+            "archive",
+            f"{failed} set(s) of DICOM results did not reach it",
+            "See `hub dead-letters list --service imaging`; correct the cause, then replay.",
+        )
+    else:
+        yield well("archive", "no DICOM result was given up")
 
 
 def _models() -> Iterator[Check]:

@@ -134,13 +134,13 @@ def read(store: Path, digest: str) -> Iterator[bytes]:
             yield piece
 
 
-def find(store: Path, digest: str) -> Path:
+def find(store: Path, digest: str, ending: str = DICOM) -> Path:
     """Where the file of a digest lies.
 
     Raises:
         Unavailable: it is not there, as when the volume is away.
     """
-    path = path_of(store, digest)
+    path = path_of(store, digest, ending)
     if not path.is_file():
         raise Unavailable("A stored file is not there", fix="Look whether HUB_IMAGING_STORE_DIR is mounted.")
     return path

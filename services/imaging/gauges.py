@@ -5,12 +5,22 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 
 from services.imaging import store
+from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
+
+
+def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
+    counted = store.count_results(session)
+    family = GaugeMetricFamily("hub_imaging_results", "Sets of DICOM results by how far they are", labels=["state"])
+    for way in Way:
+        family.add_metric([str(way)], float(counted.get(str(way), 0)))
+    yield family
 
 
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     """One figure a state, zero included, so that an alert can tell none from unknown; one a model."""
     counted = store.count_studies(session)
+    yield from _results(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
     for state in State:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))

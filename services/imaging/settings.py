@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, HttpUrl, PositiveInt
 
 from shared.settings import ServiceSettings, read
 
@@ -27,6 +27,9 @@ class Settings(ServiceSettings):
         quiet_period: without a further instance, after which a study of unannounced size counts as complete.
         patience: for everything that belongs to a study, before it awaits a human.
         threads: of the network in each worker child.
+        pacs_url: DICOMweb address of the archive that gets the results (`<pacs_url>/studies` takes STOW-RS); without it
+            they stay here.
+        pacs_credentials_file: one line: `Bearer <token>` for a token, `<user>:<password>` for Basic.
         models_in_memory: how many models a worker child keeps open; the least recently used makes room.
     """
 
@@ -36,6 +39,8 @@ class Settings(ServiceSettings):
     quiet_period: Annotated[timedelta, Field(validation_alias=_named("QUIET_PERIOD"))] = timedelta(seconds=30)
     patience: Annotated[timedelta, Field(validation_alias=_named("PATIENCE"))] = timedelta(hours=24)
     threads: Annotated[PositiveInt, Field(validation_alias=_named("THREADS"))] = 1
+    pacs_url: Annotated[HttpUrl | None, Field(validation_alias=_named("PACS_URL"))] = None
+    pacs_credentials_file: Annotated[Path | None, Field(validation_alias=_named("PACS_CREDENTIALS_FILE"))] = None
     models_in_memory: Annotated[PositiveInt, Field(validation_alias=_named("MODELS_IN_MEMORY"))] = 4
 
 

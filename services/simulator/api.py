@@ -1,6 +1,6 @@
-"""The hospital's FHIR server: takes signed reports and messages for patients, and can be told to misbehave.
+"""The hospital's FHIR server: takes signed reports and patients' messages, and can be told to misbehave; its archive.
 
-Source: http://hl7.org/fhir/R4/http.html#cond-update
+Sources: http://hl7.org/fhir/R4/http.html#cond-update, DICOM PS3.18 10.5 (STOW-RS)
 """
 
 import time
@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
+from services.simulator.archive import Archive
 from services.simulator.mood import Control, Mood
 from services.simulator.phone import Phone
 from services.simulator.reports import Received, Reports
@@ -35,7 +36,8 @@ def app() -> FastAPI:
 def hospital(reports: Reports, control: Control, phone: Phone | None = None) -> FastAPI:
     """The application around its memories."""
     made = FastAPI(title="St Luke (simulated)", docs_url=None, redoc_url=None, openapi_url=None)
-    made.state.reports, made.state.control, made.state.phone = reports, control, phone or Phone()
+    made.state.reports, made.state.control = reports, control
+    made.state.phone, made.state.archive = phone or Phone(), Archive()
     made.include_router(router)
     made.add_exception_handler(HubError, _told)
     return made
@@ -53,6 +55,11 @@ def _phone(request: Request) -> Phone:
 
 def _control(request: Request) -> Control:
     found: Control = request.app.state.control
+    return found
+
+
+def _archive(request: Request) -> Archive:
+    found: Archive = request.app.state.archive
     return found
 
 
@@ -148,6 +155,28 @@ def metadata() -> Response:
         },
         200,
     )
+
+
+async def _raw(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post("/dicomweb/studies")
+def store_instances(
+    request: Request, body: Annotated[bytes, Depends(_raw)], archive: Annotated[Archive, Depends(_archive)]
+) -> Response:
+    """Take DICOM instances; one that is here already is fine."""
+    status, answer = archive.store(body, request.headers.get("content-type", ""))
+    log.info("instances_met", status=status)
+    return Response(orjson.dumps(answer), status_code=status, media_type="application/dicom+json")
+
+
+@router.get("/control/archive")
+def archived(
+    archive: Annotated[Archive, Depends(_archive)], _: Annotated[Control, Depends(_at_the_machine)]
+) -> list[dict[str, Any]]:
+    """Every instance of the archive by UIDs and kind, but no contents."""
+    return [vars(kept) for kept in archive.all()]
 
 
 @router.get("/control")

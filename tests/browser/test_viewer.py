@@ -64,6 +64,13 @@ def metadata(kind: Kind) -> dict[str, Any]:
     }
 
 
+RESULTS = [
+    metadata(KINDS["bytes"]) | {"00080060": {"vr": "CS", "Value": [modality]}, "00080008": {"vr": "CS", "Value": kind}}
+    for modality, kind in (("SEG", ["DERIVED", "PRIMARY"]), ("OT", ["DERIVED", "SECONDARY"]))
+] + [{"00080060": {"vr": "CS", "Value": [modality]}} for modality in ("SR", "KO")]
+"""What the hub adds to a study."""
+
+
 @pytest.fixture(scope="module")
 def images() -> Iterator[str]:
     """Synthetic images behind WADO-RS addresses, and a page with the viewer; gives the address."""
@@ -83,7 +90,7 @@ def images() -> Iterator[str]:
 
     @app.get("/dicomweb/studies/{kind}/metadata")
     def study(kind: str) -> JSONResponse:
-        return JSONResponse([metadata(KINDS[kind])])
+        return JSONResponse([metadata(KINDS[kind]), *RESULTS])
 
     @app.get("/dicomweb/studies/{kind}/series/{series}/instances/{instance}/metadata")
     def instance(kind: str, series: str, instance: str) -> JSONResponse:  # noqa: ARG001 (one series holds all)
@@ -204,6 +211,14 @@ def test_the_outline_lies_where_the_model_said(open_context: Callable[..., Brows
     assert box["x"] == pytest.approx(left, abs=1.5)
     assert box["y"] == pytest.approx(top, abs=1.5)
     assert box["width"] == pytest.approx(0.25 * COLUMNS * zoom, abs=1.5)
+
+
+def test_what_a_model_made_is_not_listed_among_the_images(
+    open_context: Callable[..., BrowserContext], images: str
+) -> None:
+    page = ready(open_context(), f"{images}/view/bytes")
+    assert page.locator(".dv-images").is_hidden()
+    assert page.locator("select[data-is=images] option").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

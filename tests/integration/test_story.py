@@ -48,6 +48,12 @@ def received(hub: Hub, case: Progress) -> list[dict[str, object]]:
     return [one for one in arrivals if one["key"] == f"{codes.REPORT_SYSTEM}|{case.case_id}"]
 
 
+def archived(hub: Hub, case: Progress) -> list[str]:
+    """Modalities of what the hospital's archive has of a case from the hub."""
+    held = httpx.get(f"{hub.url('simulator-api')}/control/archive").json()
+    return sorted(one["modality"] for one in held if one["study"] == case.examination.study_uid)
+
+
 @pytest.mark.parametrize("first", ["announcement", "files"])
 def test_a_study_is_read_signed_and_delivered_once_whatever_comes_first(
     hub: Hub, cast: People, hospital: Hospital, new_study: NewStudy, first: str
@@ -55,6 +61,7 @@ def test_a_study_is_read_signed_and_delivered_once_whatever_comes_first(
     case = signed(hub, cast, hospital, arrived(hospital, new_study("pneumonia", "urgent", first)))
     assert case.refused is None
     assert len(received(hub, case)) == 1
+    assert archived(hub, case) == ["KO", "OT", "SR"]
     key = f"{codes.REPORT_SYSTEM}|{case.case_id}"
     server = f"{hub.url('simulator-api')}/fhir/DiagnosticReport"
     [entry] = httpx.get(server, params={"identifier": key}).json()["entry"]

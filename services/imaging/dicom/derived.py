@@ -1,17 +1,19 @@
 """The heat map as a derived DICOM instance of the same study; made again, it is the same instance.
 
-Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images), PS3.5 B.2 (UIDs made of UUIDs).
+Sources: PS3.3 A.8.1 (Secondary Capture Image IOD), C.7.6.1.1.2 (derived images).
 """
 
 from io import BytesIO
 from typing import Final
-from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+from services.imaging.dicom.identity import identity_of
+from services.imaging.domain.results import uid_of
 
 LONGEST_EDGE: Final = 512
 """Rows or columns of the map; the evidence behind it is far coarser."""
@@ -20,42 +22,8 @@ DESCRIPTION: Final = "AI heat map - not for diagnosis"
 FIRST_SERIES: Final = 9000
 """Series Number of what the hub derives, after the modality's own."""
 
-_COPIED: Final = (
-    "SpecificCharacterSet",
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "StudyDescription",
-    "BodyPartExamined",
-    "PatientOrientation",
-    "Laterality",
-    "TimezoneOffsetFromUTC",
-)
-_TYPE_2: Final = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientOrientation",
-)
-
-
-def uid_of(*parts: str) -> str:
-    """The same UID for the same parts, under the root of UUIDs."""
-    return f"2.25.{uuid5(NAMESPACE_OID, '|'.join(parts)).int}"
+_COPIED: Final = ("BodyPartExamined", "PatientOrientation", "Laterality")
+"""Of the picture, beside whose and which study's it is."""
 
 
 def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> Dataset:
@@ -65,41 +33,50 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
         source: header of the picture that was read.
         heat: shape (rows, columns) of that picture, 0..1.
     """
-    grey = _shrink(heat)
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    for keyword in _COPIED:
-        if keyword in source:
-            made[keyword] = source[keyword]
-    for keyword in _TYPE_2:
-        if keyword not in made:
-            setattr(made, keyword, None)
-    made.SOPClassUID = SecondaryCaptureImageStorage
+    made = secondary_capture(source, _shrink(heat))
     made.SOPInstanceUID = uid_of(source.SOPInstanceUID, model, version, "heat map")
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     made.SeriesInstanceUID = uid_of(source.StudyInstanceUID, model, version, "heat maps")
     made.SeriesNumber = FIRST_SERIES
     made.InstanceNumber = source.get("InstanceNumber")
-    made.Modality = "OT"
-    made.ConversionType = "SYN"
     made.SeriesDescription = DESCRIPTION
-    made.ImageType = ["DERIVED", "SECONDARY"]
-    made.Manufacturer = "Consilium"
     made.ManufacturerModelName = model
     made.SoftwareVersions = version
     made.DerivationDescription = f"Evidence of {model} {version}; white raised the answer most"
     made.ImageComments = "AI overlay - not for diagnosis"
+    return made
+
+
+def secondary_capture(source: Dataset, values: NDArray[np.uint8]) -> Dataset:
+    """A Secondary Capture Image without its own UIDs and descriptions.
+
+    Args:
+        source: header of the picture that it is made from.
+        values: grey, shape (rows, columns), or red, green and blue, shape (rows, columns, 3).
+    """
+    made = identity_of(source)
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = SecondaryCaptureImageStorage
+    for keyword in _COPIED:
+        if keyword in source:
+            made[keyword] = source[keyword]
+    made.PatientOrientation = made.get("PatientOrientation")
+    made.Modality = "OT"
+    made.ConversionType = "SYN"
+    made.ImageType = ["DERIVED", "SECONDARY"]
+    made.Manufacturer = "Consilium"
     made.BurnedInAnnotation = "NO"
     made.SourceImageSequence = Sequence([_reference(source)])
-    made.SamplesPerPixel = 1
-    made.PhotometricInterpretation = "MONOCHROME2"
-    made.Rows, made.Columns = grey.shape
+    colour = values.ndim == 3  # noqa: PLR2004 (rows, columns, colours)
+    made.SamplesPerPixel, made.PhotometricInterpretation = (3, "RGB") if colour else (1, "MONOCHROME2")
+    if colour:
+        made.PlanarConfiguration = 0
+    made.Rows, made.Columns = values.shape[:2]
     made.BitsAllocated = made.BitsStored = 8
     made.HighBit = 7
     made.PixelRepresentation = 0
-    made.PixelData = grey.tobytes() + b"\0" * (grey.size % 2)
+    made.PixelData = values.tobytes() + b"\0" * (values.size % 2)
     return made
 
 

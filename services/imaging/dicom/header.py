@@ -103,7 +103,7 @@ def describe(made: Dataset, digest: str, size: int) -> Instance:
     """What `parse` would say of the file of an instance that the hub made."""
     values = {keyword: _text(made, keyword) for keyword in HEADER}
     values["TransferSyntaxUID"] = str(made.file_meta.TransferSyntaxUID)
-    return replace(_instance(values, digest, size, has_pixels=True), hub_made=True)
+    return replace(_instance(values, digest, size, has_pixels="PixelData" in made), hub_made=True)
 
 
 def to_json(path: Path) -> dict[str, Any]:

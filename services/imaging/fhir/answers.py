@@ -10,6 +10,7 @@ from uuid import NAMESPACE_OID, uuid5
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Concept, Model
 from services.imaging.domain.reading import Finding, Refusal, Region
+from services.imaging.domain.results import Kind, instance_uid, kinds
 from services.imaging.domain.study import Issuers, Study
 from services.imaging.fhir.studies import imaging_study
 from shared.events import Event
@@ -21,6 +22,7 @@ STATE_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-state"
 COMPONENT_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-component"
 DIGEST_SYSTEM: Final = f"{codes.BASE}/NamingSystem/model-digest"
 STRUCTURE: Final = f"{codes.BASE}/StructureDefinition"
+CONFIDENCE: Final = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/AIconfidence"
 _CATEGORY: Final = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}
 _ASSEMBLER: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
@@ -48,6 +50,10 @@ def analysis_completed(
     if model.measure:
         said.append(basis.observation(model.measure.what, "measure") | shared | _measured(model, finding))
     report = basis.report(said, _sentence(model, finding))
+    report["extension"] = [
+        _dicom_result(kind, instance_uid(study.uid, model, kind))
+        for kind in kinds(model, finding, explained=heat_map is not None)
+    ]
     return basis.message(Event.ANALYSIS_COMPLETED, report, *said)
 
 
@@ -135,6 +141,7 @@ class _Basis:
             "resourceType": "Provenance",
             "id": self.id_of("provenance"),
             "target": [{"reference": f"urn:uuid:{resource['id']}"} for resource in said],
+            "occurredDateTime": self.at,
             "recorded": self.at,
             "agent": [{"type": {"coding": [_ASSEMBLER]}, "who": self.device_reference()}],
             "entity": [{"role": "source", "what": self.picture_reference()}, {"role": "derivation", "what": package}],
@@ -171,7 +178,9 @@ def _found(model: Model, finding: Finding) -> dict[str, Any]:
             for each, score in zip(model.categories, finding.opinion.scores, strict=True)
         ]
     state = "flagged" if finding.flagged else "not-flagged"
-    return {"valueCodeableConcept": {"coding": [{"system": STATE_SYSTEM, "code": state}]}, "component": components}
+    confidence = {"url": CONFIDENCE, "valueDecimal": round(finding.probability, 4)}
+    value = {"extension": [confidence], "coding": [{"system": STATE_SYSTEM, "code": state}]}
+    return {"valueCodeableConcept": value, "component": components}
 
 
 def _measured(model: Model, finding: Finding) -> dict[str, Any]:
@@ -234,6 +243,12 @@ def _fractions(region: Region) -> str:
 
 def _extension(name: str, value: str) -> dict[str, Any]:
     return {"url": f"{STRUCTURE}/{name}", "valueString": value}
+
+
+def _dicom_result(kind: Kind, uid: str) -> dict[str, Any]:
+    """A DICOM object of this answer, made right after it is said: by its SOP Instance UID."""
+    identified = {"type": {"text": kind.description}, "system": codes.STUDY_SYSTEM, "value": f"urn:oid:{uid}"}
+    return {"url": f"{STRUCTURE}/dicom-result", "valueIdentifier": identified}
 
 
 def _component(name: str, value: float) -> dict[str, Any]:

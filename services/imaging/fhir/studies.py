@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.instance import Instance
+from services.imaging.domain.results import lane_of
 from services.imaging.domain.study import Announcement, Hold, Issuers, Person, Study
 from shared.errors import InvalidResource
 from shared.events import Event, Lane
@@ -203,6 +204,28 @@ def shadow_due(study: Study, issuers: Issuers, answered: Message) -> Message:
     number = str(uuid5(NAMESPACE_OID, f"{answered.id}|shadow"))
     correlation = codes.correlation_of(study.uid)
     return Message.build(Event.SHADOW_DUE, Lane.ROUTINE, correlation, [imaging_study(study, issuers)], id=number)
+
+
+def results_due(study: Study, issuers: Issuers, answered: Message) -> Message:
+    """The answer is said; its DICOM objects are to be made."""
+    number = str(uuid5(NAMESPACE_OID, f"{answered.id}|results"))
+    return _results(study, Event.RESULTS_DUE, imaging_study(study, issuers), number)
+
+
+def results_made(study: Study, issuers: Issuers, made: Sequence[Instance], due: Message) -> Message:
+    """The DICOM objects of an answer are here, as further series of the study."""
+    number = str(uuid5(NAMESPACE_OID, f"{due.id}|made"))
+    return _results(study, Event.RESULTS_MADE, imaging_study(study, issuers, made), number)
+
+
+def results_stored(study: Study, issuers: Issuers, sent: Sequence[Instance], made: Message) -> Message:
+    """The hospital's archive has the DICOM objects of an answer."""
+    number = str(uuid5(NAMESPACE_OID, f"{made.id}|stored"))
+    return _results(study, Event.RESULTS_STORED, imaging_study(study, issuers, sent), number)
+
+
+def _results(study: Study, event: Event, said: dict[str, Any], number: str) -> Message:
+    return Message.build(event, lane_of(study.lane), codes.correlation_of(study.uid), [said], id=number)
 
 
 def _about(study: Study, event: Event, *focus: dict[str, Any]) -> Message:

@@ -23,6 +23,8 @@ class Answer:
         scores: probability of each of the model's categories.
         measure: of a segmentation.
         mask: digest of the stored array, see `files.write_mask`.
+        region: the strongest evidence, in fractions of the picture, see `domain.reading.Region`.
+        frame: of the picture that counts, from 1.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Answer:
     scores: list[float] | None = None
     measure: float | None = None
     mask: str | None = None
+    region: list[float] | None = None
+    frame: int = 1
 
 
 _SAVED = (
@@ -74,6 +78,18 @@ def answers_lately(session: Session, within: timedelta) -> Answered:
     lately = func.count().filter(ANALYSIS.c.made_at > func.now() - within)
     query = select(*kind, lately, func.max(ANALYSIS.c.made_at)).group_by(*kind).order_by(*kind)
     return {(model, version, outcome): (count, last) for model, version, outcome, count, last in session.execute(query)}
+
+
+def find_answer(session: Session, study: str) -> tuple[Answer, datetime] | None:
+    """What was answered about a study to its readers, and when; None where nothing was yet."""
+    columns = [ANALYSIS.c[field.name] for field in fields(Answer)]
+    query = select(*columns, ANALYSIS.c.made_at).where(ANALYSIS.c.study == study)
+    row = session.execute(query.order_by(ANALYSIS.c.made_at.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    kept = row._asdict()
+    made_at: datetime = kept.pop("made_at")
+    return Answer(**kept), made_at
 
 
 def save_shadow(session: Session, given: Answer) -> None:

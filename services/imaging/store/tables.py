@@ -73,9 +73,25 @@ ANALYSIS = Table(
     Column("scores", ARRAY(Float)),
     Column("measure", Float),
     Column("mask", Text),
+    Column("region", ARRAY(Float)),
+    Column("frame", Integer, nullable=False, server_default="1"),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("study", "model", "version", name="analysis_once"),
 )
+
+RESULT = Table(
+    "result",
+    METADATA,
+    Column("study", Text, ForeignKey(STUDY.c.uid), primary_key=True),
+    *(Column(name, Text, primary_key=True) for name in ("model", "version")),
+    Column("instances", ARRAY(Text), nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    *(Column(name, Text) for name in ("problem", "lease")),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("stored_at", DateTime(timezone=True)),
+)
+BY_WAY = Index("result_state", RESULT.c.state)
 
 MODEL = Table(
     "model",

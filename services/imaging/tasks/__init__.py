@@ -1,4 +1,4 @@
-"""AMQP in: announcements, revoked orders, patients' Consents, and studies that are ready to be read."""
+"""AMQP in: announcements, revoked orders, Consents, studies that are ready to be read, and what becomes of answers."""
 
 from typing import Any
 
@@ -12,17 +12,28 @@ from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, ch
 from services.imaging.domain.study import State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
-from services.imaging.tasks import answering
+from services.imaging.tasks import answering, results
 from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
+from services.imaging.tasks.worker import worker
 from shared import inbox, outbox
 from shared.errors import HubError
 from shared.events import Event
 from shared.fhir.consent import REFUSED, consents_from
 from shared.fhir.message import Message
 from shared.telemetry import log
-from shared.worker import Worker
 
-worker = Worker("imaging")
+__all__ = [
+    "announce_study",
+    "app",
+    "look_again",
+    "read_in_shadow",
+    "read_study",
+    "results",
+    "revoke_order",
+    "take_consents",
+    "worker",
+]
+
 app = worker.app
 
 
@@ -107,13 +118,19 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         answer = _denied(session, study) or answer  # what was read is not used if the patient denied it meanwhile
         if isinstance(answer, Kept) and is_stopped(store.models(session), model):
             answer = STOPPED  # while it was reading
-        match answer:
-            case Refusal():
-                said = answering.refuse(session, study, model, answer)
-            case Kept():
-                said = answering.complete(session, study, model, answer)
+        said = _say(session, study, model, answer)
         if said and _may_be_asked(session, study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
+
+
+def _say(session: store.Session, study: Study, model: Model, answer: Kept | Refusal) -> Message | None:
+    """The answer, and after it, for an answer that is a finding, the DICOM objects that are to be made of it."""
+    if isinstance(answer, Refusal):
+        return answering.refuse(session, study, model, answer)
+    said = answering.complete(session, study, model, answer)
+    if said:
+        outbox.add(session, fhir.results_due(study, answering.issuers(), said))
+    return said
 
 
 @worker.on(Event.SHADOW_DUE)

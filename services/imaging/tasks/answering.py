@@ -74,6 +74,8 @@ def _answer(
         scores=list(opinion.scores),
         measure=opinion.measure,
         mask=mask,
+        region=list(opinion.region) if opinion.region else None,
+        frame=opinion.frame,
     )
 
 

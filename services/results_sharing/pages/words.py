@@ -39,6 +39,7 @@ HAPPENED: Final = {
     Event.STUDY_HELD: "The study was put on hold",
     Event.ANALYSIS_COMPLETED: "The AI answered",
     Event.ANALYSIS_REFUSED: "The AI did not analyse it",
+    Event.RESULTS_STORED: "The archive has the AI's DICOM results",
     Event.ANSWER_DUE: "The time for an AI answer was over",
     Event.REPORT_SIGNED: "The report was signed",
     Event.REPORT_AMENDED: "The signed report was changed",

@@ -22,6 +22,9 @@ def take_demographics(message: Message) -> None:
     record(message)
 
 
+@worker.on(Event.RESULTS_DUE)
+@worker.on(Event.RESULTS_MADE)
+@worker.on(Event.RESULTS_STORED)
 @worker.on(Event.SHADOW_DUE)
 @worker.on(Event.QUIET_PERIOD_ENDED)
 def record_quiet_period(message: Message) -> None:

@@ -24,8 +24,11 @@ SHORT = {
     Step.BOOKED: "book",
     Step.SEEN: "seen",
 }
-HEADINGS = tuple(SHORT.get(step, str(step)) for step in Step)
-"""Short enough for a terminal of 80 columns."""
+COLUMNS = tuple(step for step in Step if step is not Step.ARCHIVED)
+"""What 80 columns of a terminal hold; the proof at the end looks into the archive itself."""
+
+HEADINGS = tuple(SHORT.get(step, str(step)) for step in COLUMNS)
+"""Short enough, too."""
 
 _NO_TENTHS = 100
 """Seconds from which tenths are no news."""
@@ -80,7 +83,7 @@ class Display:
             column.no_wrap = True
         for case in self._cases:
             style = URGENCY[case.examination.priority]
-            cells = [_cell(case, step) for step in Step]
+            cells = [_cell(case, step) for step in COLUMNS]
             table.add_row(name(case).removeprefix(MARK), f"[{style}]{case.examination.priority}[/{style}]", *cells)
         return table
 

@@ -1,4 +1,4 @@
-"""Whether the demo's story came to its end: every step, every report at the hospital once, every case accounted for."""
+"""Whether the demo's story came to its end: every step, reports and results at the hospital, cases accounted for."""
 
 import json
 import os
@@ -20,6 +20,7 @@ def judge(hub: Hub, cases: Sequence[Progress], console: Console) -> int:
     Display(console, cases).close_with_table()
     problems = [f"{name(case)}: {step} did not come" for case in cases for step in case.missing(Step)]
     problems += _at_the_hospital(hub, cases)
+    problems += _at_the_archive(hub, cases)
     problems += [] if any(Step.BOOKED in case.at for case in cases) else ["no follow-up was booked"]
     denied = [case for case in cases if case.examination.refuses_ai]
     problems += [f"{name(case)}: analysed against the patient's will" for case in denied if case.refused != "consent"]
@@ -43,6 +44,19 @@ def _at_the_hospital(hub: Hub, cases: Sequence[Progress]) -> list[str]:
         if len(versions) != 1:
             problems.append(f"{name(case)}: the hospital received the report {len(versions)} times")
     return problems
+
+
+def _at_the_archive(hub: Hub, cases: Sequence[Progress]) -> list[str]:
+    """Which of the answers that were given the hospital's archive cannot show."""
+    held = httpx.get(f"{hub.url('simulator-api')}/control/archive", timeout=30).raise_for_status().json()
+    shown = {(one["study"], one["modality"]) for one in held}
+    return [
+        f"{name(case)}: the archive has no {modality} of it"
+        for case in cases
+        if case.expects(Step.ARCHIVED)
+        for modality in ("SR", "KO")
+        if (case.examination.study_uid, modality) not in shown
+    ]
 
 
 def _reconciliation(hub: Hub) -> dict[str, object]:

@@ -20,6 +20,7 @@ class Step(StrEnum):
     ANALYSED = "analysed"
     READY = "ready to review"
     RISK = "risk estimated"
+    ARCHIVED = "DICOM results archived"
     SIGNED = "signed"
     DELIVERED = "delivered"
     PROPOSED = "follow-up proposed"
@@ -33,6 +34,7 @@ BY_EVENT: Final = {
     Event.STUDY_COMPLETED: Step.COMPLETE,
     Event.ANALYSIS_COMPLETED: Step.ANALYSED,
     Event.ANALYSIS_REFUSED: Step.ANALYSED,
+    Event.RESULTS_STORED: Step.ARCHIVED,
     Event.REPORT_SIGNED: Step.SIGNED,
     Event.REPORT_DELIVERED: Step.DELIVERED,
     Event.FOLLOW_UP_PROPOSED: Step.PROPOSED,
@@ -103,4 +105,6 @@ class Progress:
 
     def expects(self, step: Step) -> bool:
         """Whether the case has to take a step."""
+        if step is Step.ARCHIVED:
+            return self.refused is None and self.held is None
         return step not in OF_SOME or step in self.awaits

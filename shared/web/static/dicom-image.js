@@ -6,11 +6,14 @@ export class ImageFailed extends Error {}
 /** Made from another picture, as the hub's heat maps are; a radiograph that its device processed is DERIVED, PRIMARY. */
 const isDerived = (data) => (data["00080008"]?.Value ?? []).slice(0, 2).join() === "DERIVED,SECONDARY";
 
+/** Modalities of what refers to pictures and is none: reports, key objects, presentation states, segmentations. */
+const NO_PICTURES = new Set(["SR", "KO", "PR", "SEG"]);
+
 /** The instances of a study that hold pixels, in reading order: [{series, instance, label}]. */
 export async function listInstances(study, signal) {
   const found = await fetched(`/dicomweb/studies/${study}/metadata`, "application/dicom+json", signal);
   return (await found.json())
-    .filter((data) => value(data, "00280010") && !isDerived(data))
+    .filter((data) => value(data, "00280010") && !isDerived(data) && !NO_PICTURES.has(value(data, "00080060")))
     .map((data) => ({
       series: value(data, "0020000E"),
       instance: value(data, "00080018"),

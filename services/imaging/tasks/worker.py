@@ -1,0 +1,5 @@
+"""The worker of imaging."""
+
+from shared.worker import Worker
+
+worker = Worker("imaging")
