@@ -58,12 +58,13 @@ def uid_of(*parts: str) -> str:
     return f"2.25.{uuid5(NAMESPACE_OID, '|'.join(parts)).int}"
 
 
-def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> Dataset:
+def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str, frame: int = 1) -> Dataset:
     """The instance, with its file meta information.
 
     Args:
         source: header of the picture that was read.
         heat: shape (rows, columns) of that picture, 0..1.
+        frame: of the picture, from 1.
     """
     grey = _shrink(heat)
     made = Dataset()
@@ -92,7 +93,7 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
     made.DerivationDescription = f"Evidence of {model} {version}; white raised the answer most"
     made.ImageComments = "AI overlay - not for diagnosis"
     made.BurnedInAnnotation = "NO"
-    made.SourceImageSequence = Sequence([_reference(source)])
+    made.SourceImageSequence = Sequence([_reference(source, frame)])
     made.SamplesPerPixel = 1
     made.PhotometricInterpretation = "MONOCHROME2"
     made.Rows, made.Columns = grey.shape
@@ -103,10 +104,12 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
     return made
 
 
-def _reference(source: Dataset) -> Dataset:
+def _reference(source: Dataset, frame: int) -> Dataset:
     made = Dataset()
     made.ReferencedSOPClassUID = source.SOPClassUID
     made.ReferencedSOPInstanceUID = source.SOPInstanceUID
+    if "NumberOfFrames" in source:
+        made.ReferencedFrameNumber = frame
     return made
 
 
