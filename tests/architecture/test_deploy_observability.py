@@ -42,7 +42,7 @@ DECLARED = re.compile(
 SUFFIXES = {"Counter": ("_total",), "CounterMetricFamily": ("_total",), "Histogram": ("_bucket", "_sum", "_count")}
 BOUNDED = {
     *("answer", "change", "decision", "event", "flagged", "held", "lane", "method", "model", "outcome", "route"),
-    *("service", "sqlstate", "state", "status", "type", "version"),
+    *("service", "sqlstate", "stage", "state", "status", "type", "version"),
 }
 """Labels whose values come from a table in the code, from a model package, or from HTTP."""
 SOURCES = [path for top in ("services", "shared") for path in (ROOT / top).rglob("*.py")]

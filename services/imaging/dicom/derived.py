@@ -26,14 +26,15 @@ _COPIED: Final = ("BodyPartExamined", "PatientOrientation", "Laterality")
 """Of the picture, beside whose and which study's it is."""
 
 
-def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str) -> Dataset:
+def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: str, frame: int = 1) -> Dataset:
     """The instance, with its file meta information.
 
     Args:
         source: header of the picture that was read.
         heat: shape (rows, columns) of that picture, 0..1.
+        frame: of the picture, from 1.
     """
-    made = secondary_capture(source, _shrink(heat))
+    made = secondary_capture(source, _shrink(heat), frame)
     made.SOPInstanceUID = uid_of(source.SOPInstanceUID, model, version, "heat map")
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     made.SeriesInstanceUID = uid_of(source.StudyInstanceUID, model, version, "heat maps")
@@ -47,12 +48,13 @@ def heat_map(source: Dataset, heat: NDArray[np.float32], model: str, version: st
     return made
 
 
-def secondary_capture(source: Dataset, values: NDArray[np.uint8]) -> Dataset:
+def secondary_capture(source: Dataset, values: NDArray[np.uint8], frame: int = 1) -> Dataset:
     """A Secondary Capture Image without its own UIDs and descriptions.
 
     Args:
         source: header of the picture that it is made from.
         values: grey, shape (rows, columns), or red, green and blue, shape (rows, columns, 3).
+        frame: of that picture, from 1.
     """
     made = identity_of(source)
     made.file_meta = FileMetaDataset()
@@ -67,7 +69,7 @@ def secondary_capture(source: Dataset, values: NDArray[np.uint8]) -> Dataset:
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.Manufacturer = "Consilium"
     made.BurnedInAnnotation = "NO"
-    made.SourceImageSequence = Sequence([_reference(source)])
+    made.SourceImageSequence = Sequence([_reference(source, frame)])
     colour = values.ndim == 3  # noqa: PLR2004 (rows, columns, colours)
     made.SamplesPerPixel, made.PhotometricInterpretation = (3, "RGB") if colour else (1, "MONOCHROME2")
     if colour:
@@ -80,10 +82,12 @@ def secondary_capture(source: Dataset, values: NDArray[np.uint8]) -> Dataset:
     return made
 
 
-def _reference(source: Dataset) -> Dataset:
+def _reference(source: Dataset, frame: int) -> Dataset:
     made = Dataset()
     made.ReferencedSOPClassUID = source.SOPClassUID
     made.ReferencedSOPInstanceUID = source.SOPInstanceUID
+    if "NumberOfFrames" in source:
+        made.ReferencedFrameNumber = frame
     return made
 
 

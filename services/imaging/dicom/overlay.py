@@ -32,7 +32,7 @@ def overlay(told: Told) -> Dataset | None:
     """The instance; None where the model shows no place."""
     if told.heat is None:
         return None
-    made = derived.secondary_capture(told.source, burnt(told.picture, told.heat))
+    made = derived.secondary_capture(told.source, burnt(told.picture, told.heat), told.finding.opinion.frame)
     named = told.naming(Kind.OVERLAY)
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = named["sop_instance_uid"]
     made.SeriesInstanceUID = named["series_instance_uid"]

@@ -40,7 +40,7 @@ _TOUCHES_FILES: Final = re.compile(r"\b(?:from_file|save|load|_load_for_lite_int
 _SCRIPT_CALL: Final = re.compile(
     r"\bops\.(?!prim\.|aten\.)|\btorch\.(?:save|load|from_file|hub|ops|os|classes|utils)\b"
 )
-_EXTERNAL: Final = b"\n\x08location\x12"
+_EXTERNAL: Final = b"\n\x08location"
 """How ONNX's protocol buffer begins the entry that names another file."""
 
 

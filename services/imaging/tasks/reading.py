@@ -97,7 +97,7 @@ def keep(reading: Reading, model: Model, store: Path) -> Kept:
         mask = files.write(store, masks.to_bytes(told.mask), files.MASK).digest
     if told.heat is not None:
         described = header.source_header(files.find(store, source.digest))
-        made = derived.heat_map(described, told.heat, model.name, model.version)
+        made = derived.heat_map(described, told.heat, model.name, model.version, reading.finding.opinion.frame)
         kept = files.write(store, derived.part10(made))
         heat_map = header.describe(made, kept.digest, kept.size)
     return Kept(reading.finding, heat_map, mask)

@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from sqlalchemy import select
 
-from services.imaging import checks, commands, files, gauges, store
+from services.imaging import checks, commands, fhir, files, gauges, store
 from services.imaging.commands import registry
 from services.imaging.domain.admission import METADATA
 from services.imaging.domain.model import Model
@@ -133,7 +133,8 @@ def test_a_transformer_of_another_house_reads_each_frame_of_an_mr_and_takes_no_c
     assert device["property"][0]["valueCode"][0]["text"] == digest_of(folder / METADATA)
     assert "(the highest of 10 images)" in said.resource("DiagnosticReport")["conclusion"]
     assert any(extension["url"].endswith("/image-frame") for extension in observation["extension"])
-    events = [event for message in hub.said(Event.IMAGING_ACCESS_RECORDED) for event in message.resources("AuditEvent")]
+    audited = map(keeps_its_contract, hub.said(Event.IMAGING_ACCESS_RECORDED))
+    events = [event for message in audited for event in message.resources("AuditEvent")]
     changes = [event for event in events if event["type"]["code"] == "model"]
     assert [(event["action"], event["agent"][0]["name"]) for event in changes] == [
         ("C", "physicist"),
@@ -197,6 +198,25 @@ def test_a_picture_of_more_frames_than_a_model_reads_is_refused_and_never_read_i
     _, message = sent(multi_frame(), BRAIN, hub)
     read_study(message)
     assert refusal(hub) == ("frames", "head-transformer")
+
+
+def test_the_heat_map_of_a_multi_frame_picture_names_the_frame_that_counts(
+    sent: Any, imaging: Any, tmp_path: Path
+) -> None:
+    hub = imaging()
+    admit(package(tmp_path / "brought", Transformer(), "model.ts", **HEAD), Stage.LIVE)
+    _, message = sent(multi_frame(), BRAIN, hub)
+    said: list[float] = []
+
+    def predict(_: Model, picture: NDArray[Any]) -> Prediction:
+        said.append(0.9 if len(said) == 6 else 0.5)
+        return Prediction((said[-1],), heat=np.ones(picture.shape, np.float32))
+
+    read_study(message, predict=predict)
+    with store.transaction() as session:
+        [made] = [i for i in store.list_instances(session, fhir.study_uid(message)) if i.hub_made]
+    [source] = dcmread(files.path_of(hub.folder, made.digest)).SourceImageSequence
+    assert (len(said), source.ReferencedFrameNumber) == (10, 7)
 
 
 def test_without_a_model_for_it_a_study_goes_on_and_the_reason_is_said(sent: Any, real: Any) -> None:
