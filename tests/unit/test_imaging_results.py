@@ -203,13 +203,22 @@ def test_the_key_objects_point_at_the_picture_and_at_each_result(told: Callable[
 def test_the_overlay_is_warm_where_the_evidence_is_and_carries_its_warning() -> None:
     picture, heat = np.full((300, 400), 100.0, np.float32), np.zeros((30, 40), np.float32)
     heat[5:15, 5:15] = 255
-    picture[0, 0] = 0
+    picture[0, 0] = 0  # else nothing is dark beside it
     burnt = overlay.burnt(picture, heat).astype(int)
     red, blue = burnt[..., 0], burnt[..., 2]
     assert red[100, 100] - blue[100, 100] > 100
     assert red[100, 300] == blue[100, 300]
-    assert (burnt[-20:] == 255).any()
-    assert (burnt[-2] == 0).all()
+    words = burnt[300:]
+    assert (words == 255).any()
+    assert (words[0] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(4000, 1), (1, 4000), (8, 8), (3000, 2500, 3)], ids=str)
+def test_no_shape_of_a_picture_makes_an_overlay_large_or_hides_its_warning(shape: tuple[int, ...]) -> None:
+    burnt = overlay.burnt(np.ones(shape, np.float32), np.ones((4, 4), np.float32))
+    assert max(burnt.shape) <= overlay.LONGEST_EDGE + 80
+    assert burnt.shape[1] >= 256
+    assert burnt[-40:].max() > 200  # small letters are never quite white
 
 
 @pytest.mark.parametrize(

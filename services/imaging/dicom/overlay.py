@@ -25,7 +25,10 @@ OPACITY: Final = 0.6
 
 _WARM: Final = np.array([255.0, 90.0, 0.0], dtype=np.float32)
 _NARROWEST: Final = 256
-"""Columns from which on the words can be read."""
+"""Columns that the words need; a narrower picture has black beside it."""
+
+_LARGEST: Final = 32
+"""Points of the words."""
 
 
 def overlay(told: Told) -> Dataset | None:
@@ -47,17 +50,17 @@ def overlay(told: Told) -> Dataset | None:
 
 
 def burnt(picture: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Red, green and blue, shape (rows, columns, 3): the picture, warmer where there is evidence, under the words."""
+    """Red, green and blue, shape (rows, columns, 3): the picture, warmer where there is evidence, above the words."""
     rows, columns = picture.shape[:2]
     factor = min(1.0, LONGEST_EDGE / max(rows, columns))
-    factor = max(factor, _NARROWEST / columns)
     size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
     grey = Image.fromarray(_eight_bits(picture)).convert("RGB").resize(size, Image.Resampling.BILINEAR)
     strength = Image.fromarray(heat.clip(0, 255).astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
     share = np.asarray(strength, dtype=np.float32)[..., np.newaxis] / 255 * OPACITY
-    mixed = Image.fromarray((np.asarray(grey, dtype=np.float32) * (1 - share) + _WARM * share).astype(np.uint8))
-    _write(mixed)
-    return np.asarray(mixed)
+    mixed = np.asarray(grey, dtype=np.float32) * (1 - share) + _WARM * share
+    words = _words(max(size[0], _NARROWEST))
+    beside = ((0, 0), (0, words.shape[1] - size[0]), (0, 0))
+    return np.vstack([np.pad(mixed.astype(np.uint8), beside), words])
 
 
 def _eight_bits(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -68,15 +71,14 @@ def _eight_bits(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     return ((picture - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
 
 
-def _write(image: Image.Image) -> None:
-    """The words on a band of their own at the lower edge, as wide as the picture."""
-    draw = ImageDraw.Draw(image)
-    size = 10
-    while draw.textlength(WORDS, ImageFont.load_default(size + 2)) < 0.7 * image.width and size < 40:  # noqa: PLR2004
-        size += 2
-    font = ImageFont.load_default(size)
-    left, top, right, bottom = draw.textbbox((0, 0), WORDS, font)
-    height = bottom - top + size
-    draw.rectangle((0, image.height - height, image.width, image.height), fill=(0, 0, 0))
-    place = ((image.width - (right - left)) / 2 - left, image.height - height + size / 2 - top)
-    draw.text(place, WORDS, fill=(255, 255, 255), font=font)
+def _words(width: int) -> NDArray[np.uint8]:
+    """The words on a band of their own, so that they hide nothing of the picture."""
+    points = 10
+    while points < _LARGEST and ImageFont.load_default(points + 2).getlength(WORDS) < 0.6 * width:
+        points += 2
+    font = ImageFont.load_default(points)
+    left, top, right, bottom = font.getbbox(WORDS)
+    band = Image.new("RGB", (width, round(bottom - top + points)))
+    place = ((width - (right - left)) / 2 - left, points / 2 - top)
+    ImageDraw.Draw(band).text(place, WORDS, fill=(255, 255, 255), font=font)
+    return np.asarray(band)
