@@ -24,8 +24,8 @@ from train import ARCHITECTURE, HERE, SIZE, Part, load, platt
 
 SENSITIVITY = 0.95
 """Least sensitivity on the validation part at the operating point."""
-FAMILIAR = 0.99
-"""Share of the validation part that the guard must accept."""
+FAMILIAR = 0.97
+"""Share of the validation part that the guard must accept; at 0.99 a quarter of the retina photographs passed."""
 
 
 def readings(network: ChestNet, standardised: Tensor) -> Reading:
