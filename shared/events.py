@@ -91,6 +91,8 @@ TO_IMAGING: Final = frozenset(
         Event.STUDY_COMPLETED,
         Event.QUIET_PERIOD_ENDED,
         Event.SHADOW_DUE,
+        Event.REPORT_SIGNED,
+        Event.REPORT_AMENDED,
     }
 )
 

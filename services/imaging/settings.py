@@ -28,6 +28,8 @@ class Settings(ServiceSettings):
         patience: for everything that belongs to a study, before it awaits a human.
         threads: of the network in each worker child.
         models_in_memory: how many models a worker child keeps open; the least recently used makes room.
+        watch_answers, watch_period: a model is watched over so many of its last answers, and so far back at most.
+        watch_least: answers below which nothing is concluded; its first ones stand in where a package has no reference.
     """
 
     store_dir: Annotated[Path, Field(validation_alias=_named("STORE_DIR"))]
@@ -37,6 +39,9 @@ class Settings(ServiceSettings):
     patience: Annotated[timedelta, Field(validation_alias=_named("PATIENCE"))] = timedelta(hours=24)
     threads: Annotated[PositiveInt, Field(validation_alias=_named("THREADS"))] = 1
     models_in_memory: Annotated[PositiveInt, Field(validation_alias=_named("MODELS_IN_MEMORY"))] = 4
+    watch_answers: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_ANSWERS"))] = 500
+    watch_period: Annotated[timedelta, Field(validation_alias=_named("WATCH_PERIOD"))] = timedelta(days=90)
+    watch_least: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_LEAST"))] = 100
 
 
 @cache

@@ -15,6 +15,7 @@ from services.imaging.fhir.studies import (
     study_held,
     study_uid,
 )
+from services.imaging.fhir.words import reader_word
 
 __all__ = [
     "analysis_completed",
@@ -27,6 +28,7 @@ __all__ = [
     "is_test_subject",
     "order_keys",
     "quiet_period_ended",
+    "reader_word",
     "shadow_due",
     "study_completed",
     "study_held",
