@@ -57,11 +57,11 @@ def filled(model: Model, shadow: Model | None = None, *, studies: int = 480, bri
             "brightness": looks["brightness"] + brighter,
         }
         refused = luck.choices((None, "unlike-training-data", "age-unknown"), (91, 6, 3))[0]
-        ill = luck.random() < 0.55
-        score = min(max(luck.betavariate(6, 1.1) if ill else luck.betavariate(1.1, 5), 0.001), 0.999)
+        score = min(max(_one_of(known["score"], luck), 0.0), 1.0)
+        ill = luck.random() < 0.04 + 0.9 * score
         rows.append(_row(model, str(Stage.LIVE), refused, score, limit, about, looks))
         if shadow:
-            other = min(max(score + luck.gauss(0.01, 0.07), 0.0), 1.0)
+            other = min(max(score + luck.gauss(-0.02, 0.06), 0.0), 1.0)
             rows.append(_row(shadow, str(Stage.SHADOW), refused, other, limit, about, looks))
         if not refused and luck.random() < 0.8:
             agrees = ill is (score >= limit)
@@ -70,7 +70,8 @@ def filled(model: Model, shadow: Model | None = None, *, studies: int = 480, bri
     with store.transaction() as session:
         session.execute(insert(STUDY), [{"uid": f"2.25.{n + 1}", "first_seen_at": begun} for n in range(studies)])
         session.execute(insert(WATCHED), rows)
-        session.execute(insert(READER_WORD), words)
+        if words:
+            session.execute(insert(READER_WORD), words)
         session.execute(update(STUDY).values(state="answered"))
 
 

@@ -1,15 +1,29 @@
 """Drift, intervals and agreement, against numbers worked out by hand or published."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from services.imaging.domain import drift, intervals
 from services.imaging.domain.drift import Reference, Verdict
-from services.imaging.domain.watching import Decision, Judged, Watched, agreement, band, groups, performance, present
+from services.imaging.domain.watching import (
+    Decision,
+    Judged,
+    ReaderWord,
+    Watched,
+    agreement,
+    band,
+    groups,
+    performance,
+    present,
+)
+from services.imaging.fhir import reader_word
 from services.imaging.inference.looks import looks
 from services.imaging.packages.metadata import Bins
+from shared.fhir.message import Message
 
 TENTHS = Reference("a test", 1000, tuple(range(1, 10)), (0.1,) * 10)
 
@@ -121,6 +135,13 @@ def test_groups_are_by_age_band_and_sex_and_the_unknown_is_named() -> None:
     assert [band(age) for age in (0, 1, 5, 6, 17, 18, 65, 101)] == [
         *("under 1", "1 to 5", "1 to 5", "6 to 17", "6 to 17", "18 to 39", "65 and over", "65 and over"),
     ]
+
+
+def test_the_promised_message_of_a_signature_is_understood() -> None:
+    said = Path(__file__).parents[2] / "contracts" / "events" / "results_sharing.report-signed.example.json"
+    word = reader_word(Message.from_fhir(json.loads(said.read_text())))
+    study = "2.25.329800735698586629295641978511506172918"
+    assert word == ReaderWord(study, "chest", "1", Decision.ACCEPT)
 
 
 def picture(rows: int, columns: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from services.imaging.settings import settings
 from shared import web
 from shared.errors import NotFound
 
-router = APIRouter(prefix="/models")
+router = APIRouter(prefix="/models", include_in_schema=False)
 
 KINDS = {Verdict.DRIFTED: "red", Verdict.SHIFTED: "amber", Verdict.STEADY: "green", Verdict.TOO_FEW: ""}
 STAGES = {"live": "green", "canary": "accent", "shadow": "", "disabled": "red"}

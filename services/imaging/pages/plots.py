@@ -131,7 +131,10 @@ def weeks(name: str, title: str, described: str, counts: Sequence[tuple[str, int
 
 def reliability(name: str, title: str, described: str, points: Sequence[tuple[float, Line]]) -> Markup:
     """What the model said against how often the readers found it so, with intervals; on the diagonal both are equal."""
-    shapes = [*_square(), f'<line class="chance" x1="{_x(0):g}" y1="{_y(0):g}" x2="{_x(1):g}" y2="{_y(1):g}"/>']
+    shapes = [
+        *_square("mean score", "found by readers"),
+        f'<line class="chance" x1="{_x(0):g}" y1="{_y(0):g}" x2="{_x(1):g}" y2="{_y(1):g}"/>',
+    ]
     for said, line in points:
         if line.value is not None:
             shapes.append(upright(_x(said), _y(line.high), _y(line.low), "span"))
@@ -143,7 +146,10 @@ def scatter(
     name: str, title: str, described: str, points: Sequence[tuple[float, float]], limits: tuple[float, float]
 ) -> Markup:
     """Two models on the same studies, a dot each; the lines are their thresholds."""
-    shapes = [*_square(), upright(_x(limits[0]), _y(0), _y(1), "chance")]
+    shapes = [
+        *_square("what readers got", "what this one would have said"),
+        upright(_x(limits[0]), _y(0), _y(1), "chance"),
+    ]
     shapes.append(
         f'<line class="chance" x1="{_x(0):g}" y1="{_y(limits[1]):.1f}" x2="{_x(1):g}" y2="{_y(limits[1]):.1f}"/>'
     )
@@ -151,10 +157,12 @@ def scatter(
     return frame(name, title, described, (WIDTH, 300), shapes)
 
 
-def _square() -> list[str]:
+def _square(across: str, upwards: str) -> list[str]:
     shapes = [f'<rect class="box" x="{_x(0):g}" y="{_y(1):g}" width="{_x(1) - _x(0):g}" height="{_y(0) - _y(1):g}"/>']
     for share in (0, 0.25, 0.5, 0.75, 1):
         shapes += [text(_x(share), 292, f"{share:g}", "middle"), text(_x(0) - 6, _y(share) + 4, f"{share:g}", "end")]
+    shapes.append(text(_x(1) - 6, _y(0) - 8, f"{across} \N{RIGHTWARDS ARROW}", "end", "soft"))
+    shapes.append(text(_x(0) + 6, _y(1) + 16, f"\N{UPWARDS ARROW} {upwards}", kind="soft"))
     return shapes
 
 

@@ -14,11 +14,11 @@ __all__ = ["Figure", "drift_in_words", "figures", "share"]
 def figures(watch: Watch, least: int, today: date) -> Iterator[Figure]:
     """Every figure for which there is something to show."""
     yield inputs.drift(watch, least)
-    yield inputs.shapes(watch)
-    yield flow.volume(watch, today)
     yield flow.refusals(watch)
     if watch.judged:
         yield readers.agreeing(watch)
         yield readers.by_group(watch)
         yield readers.calibration(watch)
     yield from (shadows.beside_another(watch, each, number) for number, each in enumerate(watch.beside))
+    yield inputs.shapes(watch)
+    yield flow.volume(watch, today)

@@ -19,6 +19,7 @@ class Figure:
         says: what it shows now, in a sentence.
         means: how to read it, and what it cannot tell.
         plots: one picture, or several small ones, each under its own name.
+        terms: what its names mean.
         head, rows: the same numbers as a table; the first column names the row.
     """
 
@@ -29,6 +30,7 @@ class Figure:
     plots: tuple[tuple[str, Markup], ...]
     head: Row
     rows: tuple[Row, ...]
+    terms: tuple[tuple[str, str], ...] = ()
 
 
 def share(found: Share | None) -> str:

@@ -18,7 +18,7 @@ def volume(watch: Watch, today: date) -> Figure:
         for answered in (True, False)
     }
     bars = [
-        (f"{week:%d %b}" if number % 6 == 0 else "", counts[week, True], counts[week, False])
+        (f"{week:%d %b}" if number in {0, 6, 12, 18} else "", counts[week, True], counts[week, False])
         for number, week in enumerate(mondays)
     ]
     whole, refused = sum(counts.values()), sum(counts[week, False] for week in mondays)

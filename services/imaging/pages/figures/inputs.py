@@ -83,10 +83,11 @@ def shapes(watch: Watch) -> Figure:
         "shapes",
         "How scores and pictures are distributed",
         f"{said} scores in the window." + ("" if score else " There is no reference for them yet."),
-        means.SHAPES + " " + " ".join(f"{name.capitalize()}: {text}." for name, text in STATISTICS.items()),
+        means.SHAPES,
         tuple(named),
         ("Statistic", "From", "Below", "Reference", "Seen"),
         tuple(rows),
+        tuple(STATISTICS.items()),
     )
 
 
