@@ -40,8 +40,8 @@ def share(found: Share | None) -> str:
     return f"{100 * found.value:.0f} % ({100 * found.low:.0f} to {100 * found.high:.0f}), {found.part} of {found.whole}"
 
 
-def line(name: str, one: Share | None) -> Line:
-    """A share as a row of a chart; too few for one is said instead."""
+def line(name: str, one: Share | None, *, counted: bool = True) -> Line:
+    """A share as a row of a chart, with its whole if `counted`; too few for one is said instead."""
     if one is None or one.whole < SMALLEST:
         return Line(name, None, note=f"fewer than {SMALLEST}")
-    return Line(f"{name} ({one.whole})", one.value, one.low, one.high)
+    return Line(f"{name} ({one.whole})" if counted else name, one.value, one.low, one.high)

@@ -43,7 +43,7 @@ def refusals(watch: Watch) -> Figure:
     """The share not analysed, by reason."""
     whole = len(watch.answers)
     found = {"all reasons": watch.refused} | {reason: wilson(n, whole) for reason, n in watch.reasons.items()}
-    lines = [line(name, one) for name, one in found.items() if one]
+    lines = [line(name, one, counted=False) for name, one in found.items() if one]
     most = max([0.1, *(line.high for line in lines)])
     says = f"{share(watch.refused)} not analysed." if watch.refused else "No study yet."
     return Figure(
