@@ -12,12 +12,21 @@ from typing import Final
 
 from services.imaging.domain.intervals import Share, wilson
 from services.imaging.domain.model import Model
+from services.imaging.domain.reading import Reason
 
 SMALLEST: Final = 10
 """Studies below which no share of a group is shown: its interval would span half of what is possible."""
 
 BANDS: Final = ((0, "under 1"), (1, "1 to 5"), (6, "6 to 17"), (18, "18 to 39"), (40, "40 to 64"), (65, "65 and over"))
 """From which completed years on, in words."""
+
+NOT_ASKED: Final = frozenset(
+    {
+        *(Reason.TEST_SUBJECT, Reason.NO_MODEL, Reason.NO_PIXELS),
+        *(Reason.MODALITY, Reason.BODY_PART, Reason.ADULT, Reason.TOO_YOUNG),
+    }
+)
+"""Refusals of studies that a model was never meant for: said in its name, and nothing that it is watched by."""
 
 MEASURES: Final = ("sensitivity", "specificity", "PPV", "NPV")
 

@@ -18,9 +18,9 @@ VOLUME: Final = (
     "came, or that another model got them."
 )
 REFUSALS: Final = (
-    "Of the last answers, the share refused for each reason, with its 95 % interval (Wilson). A refusal is the "
-    "model keeping to what it was made for; a rising share of one reason says that other studies come, or that "
-    "pictures come otherwise. Where no model was meant for a study at all, no model is blamed here."
+    "Of the last answers, the share refused for each reason, with its 95 % interval (Wilson). Studies of another "
+    "modality, part of the body or age than it was made for are not counted: they are no failure of it. A rising "
+    "share of one reason says that other studies come, that pictures come otherwise, or that the model breaks."
 )
 AGREEMENT: Final = (
     "The reader's word at the signature, at the model's own threshold, with 95 % intervals (Wilson). Readers gave "

@@ -10,7 +10,7 @@ from services.imaging.domain.model import Model
 from services.imaging.domain.reading import Finding, Refusal, age_of
 from services.imaging.domain.registry import Entry
 from services.imaging.domain.study import Study
-from services.imaging.domain.watching import Watched
+from services.imaging.domain.watching import NOT_ASKED, Watched
 from services.imaging.tasks.reading import Kept, Reading
 
 ANSWERS = Counter("hub_model_answers", "Studies that a model was asked about", ["model", "version", "state"])
@@ -33,9 +33,9 @@ def keep(
     model: Model,
     said: Kept | Reading | Refusal,
 ) -> None:
-    """Keep one answer's numbers; where no admitted model spoke there is none to watch."""
+    """Keep one answer's numbers; a study that the model was not meant for, or that nobody read, says nothing of it."""
     stage = next((str(entry.stage) for entry in known if entry.model == model), None)
-    if stage is None:
+    if stage is None or (isinstance(said, Refusal) and said.reason in NOT_ASKED):
         return
     watched = _watched(study, instances, model, stage, said if isinstance(said, Refusal) else said.finding)
     store.watch(session, watched)

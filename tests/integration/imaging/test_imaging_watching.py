@@ -18,6 +18,7 @@ from services.imaging.watching import Watch, look
 from shared.events import Event, Lane
 from shared.fhir import codes
 from shared.fhir.message import Message
+from shared.security import Role
 
 LOOKS = {"brightness": 0.4, "distance": 11.0}
 NAME = "cxr-pneumonia-paediatric"
@@ -100,6 +101,17 @@ def test_a_picture_unlike_the_training_is_watched_too_for_that_is_where_drift_sh
     assert (row["outcome"], row["score"], row["flagged"]) == ("unlike-training-data", None, None)
     assert row["looks"] == LOOKS
     assert watched(row["version"]).reasons == {"unlike-training-data": 1}
+
+
+def test_a_study_that_a_model_was_not_meant_for_is_no_refusal_of_it(
+    imaging: Any, announcement: Any, child: Any
+) -> None:
+    hub, one = imaging(), child(born="19700105")
+    hub.stow(one.part10())
+    announce_study(announcement(one))
+    read_study(hub.said(Event.STUDY_COMPLETED)[-1], predict=said(0.95))
+    assert hub.said(Event.ANALYSIS_REFUSED)
+    assert rows(WATCHED) == []
 
 
 def test_the_released_model_leaves_every_statistic_of_a_picture(imaging: Any, announcement: Any, child: Any) -> None:
@@ -193,3 +205,21 @@ def test_a_reader_s_word_has_room_for_no_reader() -> None:
     assert set(ReaderWord.__annotations__) == {"study", "model", "version", "decision", "withdrawn"}
     assert set(Judged.__annotations__) == {"answer", "present", "own"}
     assert set(Decision) == {"accept", "correct", "reject"}
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        (Role.RADIOLOGIST, 200),
+        (Role.CLINICIAN, 200),
+        (Role.ADMINISTRATOR, 200),
+        (Role.SECRETARY, 403),
+        (Role.PATIENT, 403),
+        (None, 403),
+    ],
+)
+def test_the_page_is_for_those_who_answer_for_models(imaging: Any, role: Role | None, status: int) -> None:
+    hub = imaging()
+    answer = hub.http.get("/models", headers=hub.sign(role=role) | {"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == status
+    assert answer.headers["cache-control"] == "no-store"
