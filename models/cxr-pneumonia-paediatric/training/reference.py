@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import dataset
-from package import HERE
 
 from services.imaging.domain import drift
 from services.imaging.domain.admission import METADATA
@@ -20,6 +19,7 @@ from services.imaging.inference import package
 from services.imaging.packages.folder import digest_of
 from services.imaging.packages.metadata import Metadata, parse
 
+PACKAGE = Path(__file__).parents[1]
 RESIZED = {"megapixels", "aspect"}
 OF = "the {n} pictures of the validation part (Kermany et al. 2018, children of one hospital)"
 
@@ -29,11 +29,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
     _, validation = dataset.split(dataset.read(dataset.folder(options.parse_args().data), "train"))
-    file = HERE.parent / METADATA
+    file = PACKAGE / METADATA
     declared = parse(file.read_text(encoding="utf-8"))
     if not isinstance(declared, Metadata):
         raise SystemExit("\n".join(f"{problem.where}: {problem.what}" for problem in declared))
-    opened = package.load(HERE.parent, declared, digest_of(file))
+    opened = package.load(PACKAGE, declared, digest_of(file))
     said = [opened.read(picture) for picture in validation.pixels]
     values = {name: [one.looks[name] for one in said] for name in said[0].looks if name not in RESIZED}
     values["score"] = [round(one.scores[0], 5) for one in said if one.familiar]
