@@ -97,6 +97,8 @@ TO_IMAGING: Final = frozenset(
         Event.SHADOW_DUE,
         Event.RESULTS_DUE,
         Event.RESULTS_MADE,
+        Event.REPORT_SIGNED,
+        Event.REPORT_AMENDED,
     }
 )
 

@@ -40,6 +40,12 @@ def _by(label: str, metric: str, *, counter: bool = False) -> dict[str, str]:
     return {f"{{{{{label}}}}}": f"max by ({label}) ({metric})"}
 
 
+def _by_model(metric: str, *labels: str, counter: bool = False) -> dict[str, str]:
+    by = ", ".join(("model", "version", *labels))
+    legend = " ".join(f"{{{{{label}}}}}" for label in ("model", "version", *labels))
+    return {legend: f"sum by ({by}) (rate({metric}[5m]))" if counter else f"max by ({by}) ({metric})"}
+
+
 ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "Clinical service level": (
         Panel(
@@ -69,6 +75,29 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel("What readers made of the model", PER_SECOND, _by("decision", "hub_ai_decisions_total", counter=True)),
         Panel("Imaging: studies by state", COUNT, _by("state", "hub_imaging_studies")),
         Panel("First look to signature", SECONDS, _quantiles("hub_time_to_sign_seconds")),
+    ),
+    "Models": (
+        Panel("Drift: stability index (judged from 100 answers on)", COUNT, _by_model("hub_model_psi", "statistic")),
+        Panel("Studies that a model was asked about", PER_SECOND, _by_model("hub_model_answers_total", counter=True)),
+        Panel("Not analysed, of the last answers", PERCENT, _by_model("hub_model_refused_share")),
+        Panel(
+            "Scores: median",
+            PERCENT,
+            {
+                "{{model}} {{version}}": "histogram_quantile(0.5, "
+                "sum by (le, model, version) (increase(hub_model_score_bucket[1d])))"
+            },
+        ),
+        Panel(
+            "Agreement with signed readings",
+            PERCENT,
+            {
+                f"{{{{model}}}} {{{{version}}}} {{{{measure}}}} {bound}": "max by (model, version, measure) "
+                f'(hub_model_agreement{{measure="agreement", bound="{bound}"}})'
+                for bound in ("low", "value", "high")
+            },
+        ),
+        Panel("Signed readings behind it", COUNT, _by_model("hub_model_judged", "measure")),
     ),
     "Doors and what they depend on": (
         Panel("Requests by status", PER_SECOND, _by("status", "hub_http_requests_total", counter=True)),

@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from services.imaging import store
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
+from services.imaging.watching import shown
 
 
 def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
@@ -29,3 +30,4 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     for entry in store.models(session):
         standing.add_metric([entry.model.name, entry.model.version, str(entry.stage)], 1.0)
     yield standing
+    yield from shown.families(session)

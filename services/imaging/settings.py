@@ -31,6 +31,8 @@ class Settings(ServiceSettings):
             they stay here.
         pacs_credentials_file: one line: `Bearer <token>` for a token, `<user>:<password>` for Basic.
         models_in_memory: how many models a worker child keeps open; the least recently used makes room.
+        watch_answers, watch_period: a model is watched over so many of its last answers, and so far back at most.
+        watch_least: answers below which nothing is concluded; its first ones stand in where a package has no reference.
     """
 
     store_dir: Annotated[Path, Field(validation_alias=_named("STORE_DIR"))]
@@ -42,6 +44,9 @@ class Settings(ServiceSettings):
     pacs_url: Annotated[HttpUrl | None, Field(validation_alias=_named("PACS_URL"))] = None
     pacs_credentials_file: Annotated[Path | None, Field(validation_alias=_named("PACS_CREDENTIALS_FILE"))] = None
     models_in_memory: Annotated[PositiveInt, Field(validation_alias=_named("MODELS_IN_MEMORY"))] = 4
+    watch_answers: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_ANSWERS"))] = 500
+    watch_period: Annotated[timedelta, Field(validation_alias=_named("WATCH_PERIOD"))] = timedelta(days=90)
+    watch_least: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_LEAST"))] = 100
 
 
 @cache

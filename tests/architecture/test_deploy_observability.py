@@ -41,7 +41,8 @@ DECLARED = re.compile(
 )
 SUFFIXES = {"Counter": ("_total",), "CounterMetricFamily": ("_total",), "Histogram": ("_bucket", "_sum", "_count")}
 BOUNDED = {
-    *("answer", "change", "decision", "event", "flagged", "held", "lane", "method", "model", "outcome", "route"),
+    *("answer", "bound", "change", "decision", "event", "flagged", "held", "lane", "measure", "method", "model"),
+    *("outcome", "reason", "route", "statistic"),
     *("service", "sqlstate", "stage", "state", "status", "type", "version"),
 }
 """Labels whose values come from a table in the code, from a model package, or from HTTP."""
@@ -126,6 +127,7 @@ def test_the_dashboard_begins_with_the_patients() -> None:
         "Clinical service level",
         "Flow",
         "Workers and inference",
+        "Models",
         "Doors and what they depend on",
         "Capacity",
     ]

@@ -4,8 +4,8 @@ The age is Study Date (0008,0020) minus Patient's Birth Date (0010,0030), else m
 announced; without either nothing is read by a model that was made for an age.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -47,10 +47,12 @@ class Refusal:
 
     Attributes:
         text: the reason for a person, after "not analysed".
+        looks: of the picture that was looked at before, as in `Opinion`.
     """
 
     reason: Reason
     text: str
+    looks: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def closeness(self) -> int:
@@ -77,6 +79,7 @@ class Opinion:
         region: the strongest evidence; None when there is none.
         frame: from 1.
         measure: what a segmentation measured, in the model's unit.
+        looks: statistics of the picture, see `domain.drift.STATISTICS`.
     """
 
     instance: Instance
@@ -85,6 +88,7 @@ class Opinion:
     region: Region | None = None
     frame: int = 1
     measure: float | None = None
+    looks: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ def conclude(opinions: Sequence[Opinion], unread: int, model: Model) -> Finding 
     if highest is None or not highest.familiar:
         if unread:
             return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
-        return Refusal(Reason.UNLIKE_TRAINING_DATA, "unlike the pictures that the model learnt from")
+        looks = highest.looks if highest else {}
+        return Refusal(Reason.UNLIKE_TRAINING_DATA, "unlike the pictures that the model learnt from", looks)
     category, flagged = best(highest.scores, model)
     if unread and not flagged:
         return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
@@ -170,6 +175,12 @@ def parse_date(text: str) -> date | None:
         return datetime.strptime(text.strip(), "%Y%m%d").date()  # noqa: DTZ007 (a date has no zone)
     except ValueError:
         return None
+
+
+def age_of(instances: Sequence[Instance], announced_birth: date | None) -> int | None:
+    """The oldest age that any picture of a study gives, in completed years; None when none does."""
+    ages = [_age(instance, announced_birth) for instance in instances if not instance.hub_made]
+    return max((age for age in ages if age is not None and age >= 0), default=None)
 
 
 def _refuse_age(own: Sequence[Instance], announced_birth: date | None, use: IntendedUse) -> Refusal | None:

@@ -18,6 +18,7 @@ from services.imaging.fhir.studies import (
     study_held,
     study_uid,
 )
+from services.imaging.fhir.words import reader_word
 
 __all__ = [
     "analysis_completed",
@@ -30,6 +31,7 @@ __all__ = [
     "is_test_subject",
     "order_keys",
     "quiet_period_ended",
+    "reader_word",
     "results_due",
     "results_made",
     "results_stored",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from services.imaging.domain.admission import GRAPHS
 from services.imaging.domain.model import Model
 from services.imaging.inference import graph
+from services.imaging.inference.looks import looks
 from services.imaging.inference.prediction import Prediction, predict
 from services.imaging.inference.steps import prepare
 from services.imaging.packages.folder import text_of
@@ -35,7 +36,9 @@ class Package:
             RuntimeError: the graph failed.
         """
         prepared = prepare(picture, self.declared.hub.preprocessing)
-        return predict(self.graph(prepared.values), prepared, picture, self.model, self.declared.hub)
+        said = predict(self.graph(prepared.values), prepared, picture, self.model, self.declared.hub)
+        away = {} if said.distance is None else {"distance": said.distance}
+        return replace(said, looks=looks(picture) | away)
 
 
 def load(folder: Path, declared: Metadata, digest: str) -> Package:

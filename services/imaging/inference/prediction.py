@@ -1,6 +1,7 @@
 """From the graph's numbers to what is said of one picture: calibrated scores, the guard, the heat map, the mask."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ class Prediction:
         mask: uint8 of the picture's shape, segmentation only: 0 or the number, from 1, of the category.
         measure: what the mask amounts to, in the model's unit.
         distance: from the training pictures; None where the model has no guard.
+        looks: statistics of the picture, to watch for drift.
     """
 
     scores: tuple[float, ...]
@@ -38,6 +40,7 @@ class Prediction:
     mask: NDArray[np.uint8] | None = None
     measure: float | None = None
     distance: float | None = None
+    looks: Mapping[str, float] = field(default_factory=dict)
 
 
 def predict(

@@ -3,11 +3,12 @@
 Source: https://docs.monai.io/en/stable/mb_specification.html
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.imaging.domain.admission import METADATA, Problem
+from services.imaging.domain.drift import rises
 from services.imaging.domain.model import Category, Code, Concept, IntendedUse, Measure, Model, Spacing, Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -164,6 +165,30 @@ class TrialDeclared(_Declared):
     tolerance: Annotated[float, Field(gt=0, le=0.01)] = 1e-3
 
 
+class Bins(_Declared):
+    """How a statistic was distributed: shares of the bins between the edges."""
+
+    edges: Annotated[tuple[float, ...], Field(min_length=1, max_length=50)]
+    shares: tuple[Share, ...]
+
+    @model_validator(mode="after")
+    def _are_whole(self) -> Self:
+        if len(self.shares) != len(self.edges) + 1 or abs(sum(self.shares) - 1) > 1e-3 or not rises(self.edges):  # noqa: PLR2004
+            raise ValueError("give rising edges, one share more than edges, and shares that make 1")
+        return self
+
+
+Statistic = Literal["brightness", "contrast", "entropy", "sharpness", "megapixels", "aspect", "distance", "score"]
+
+
+class ReferenceDeclared(_Declared):
+    """What the pictures of the evaluation, and the model's scores of them, looked like; drift is measured from it."""
+
+    of: Sentence
+    n: Annotated[int, Field(ge=100)]
+    statistics: dict[Statistic, Bins]
+
+
 class Hub(_Declared):
     """The key `hub`."""
 
@@ -180,6 +205,7 @@ class Hub(_Declared):
     outputs: tuple[Literal["logits", "evidence", "distance"], ...]
     guard: Guard | None = None
     explanation: Explanation | None = None
+    reference: ReferenceDeclared | None = None
     does_not_check: Annotated[tuple[Sentence, ...], Field(min_length=1)]
     licence: Licence
     files: dict[Path, Digest]

@@ -25,6 +25,7 @@ from services.imaging.store.results import (
     settle_results,
 )
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
+from services.imaging.store.watching import by_week, first_looks, judged, pairs, recent, references, save_word, watch
 from shared import db
 
 transaction = partial(db.transaction, "imaging")
@@ -41,6 +42,7 @@ __all__ = [
     "announce",
     "answers_lately",
     "arm",
+    "by_week",
     "changes",
     "count_results",
     "count_studies",
@@ -49,7 +51,9 @@ __all__ = [
     "find",
     "find_answer",
     "find_instance",
+    "first_looks",
     "hold",
+    "judged",
     "keep_consents",
     "lease_results",
     "list_instances",
@@ -58,10 +62,15 @@ __all__ = [
     "models",
     "move",
     "now",
+    "pairs",
     "quarantine",
+    "recent",
+    "references",
     "revoke",
     "save_answer",
     "save_shadow",
+    "save_word",
     "settle_results",
     "transaction",
+    "watch",
 ]

@@ -133,6 +133,31 @@ SHADOW_ANSWER = Table(
     UniqueConstraint("study", "model", "version", name="shadow_answer_once"),
 )
 
+WATCHED = Table(
+    "watched",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("study", Text, ForeignKey(STUDY.c.uid), nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("model", "version", "stage", "outcome", "sex")),
+    Column("flagged", Boolean),
+    Column("score", Float),
+    Column("looks", JSONB, nullable=False),
+    Column("age", Integer),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("study", "model", "version", name="watched_once"),
+)
+WATCHED_OF = Index("watched_model", WATCHED.c.model, WATCHED.c.version, WATCHED.c.id)
+
+READER_WORD = Table(
+    "reader_word",
+    METADATA,
+    Column("study", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("model", "version")),
+    Column("decision", Text),
+    Column("withdrawn", Boolean, nullable=False, server_default="false"),
+    Column("heard_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 QUARANTINE = Table(
     "quarantine",
     METADATA,

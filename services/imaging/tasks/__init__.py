@@ -12,7 +12,7 @@ from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, ch
 from services.imaging.domain.study import State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
-from services.imaging.tasks import answering, results
+from services.imaging.tasks import answering, results, watching
 from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
 from services.imaging.tasks.worker import worker
 from shared import inbox, outbox
@@ -87,8 +87,11 @@ def refuse_unread(session: store.Session, message: Message) -> None:
     """The last retry failed: the pictures stayed away, and that is said."""
     study = store.lock(session, fhir.study_uid(message))
     if study.state is State.COMPLETE:
-        model, _ = _choose(study, store.list_instances(session, study.uid), store.models(session))
-        answering.refuse(session, study, model, Refusal(Reason.UNREADABLE, "the pictures are not there"))
+        instances, known = store.list_instances(session, study.uid), store.models(session)
+        model, _ = _choose(study, instances, known)
+        refusal = Refusal(Reason.UNREADABLE, "the pictures are not there")
+        answering.refuse(session, study, model, refusal)
+        watching.keep(session, known, study, instances, model, refusal)
 
 
 @worker.on(Event.STUDY_COMPLETED, exhausted=refuse_unread)
@@ -119,6 +122,8 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         if isinstance(answer, Kept) and is_stopped(store.models(session), model):
             answer = STOPPED  # while it was reading
         said = _say(session, study, model, answer)
+        if said:
+            watching.keep(session, known, study, instances, model, answer)
         if said and _may_be_asked(session, study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
 
@@ -147,7 +152,27 @@ def read_in_shadow(message: Message, *, predict: Predict = reader.predict) -> No
             return
         for model, reading in readings:
             answering.record_shadow(session, study, model, reading)
+            watching.keep(session, known, study, instances, model, reading)
     log.info("study_read_in_shadow", study=uid, models=len(readings))
+
+
+@worker.on(Event.REPORT_SIGNED)
+def hear_reader(message: Message) -> None:
+    """A reader signed: what they made of the model's answer counts for watching it."""
+    _hear(message)
+
+
+@worker.on(Event.REPORT_AMENDED)
+def hear_reader_again(message: Message) -> None:
+    """A report that was entered in error takes its word back; an addendum changes nothing."""
+    _hear(message)
+
+
+def _hear(message: Message) -> None:
+    word = fhir.reader_word(message)
+    with store.transaction() as session:
+        if inbox.claim(session, message.id) and word and (word.decision or word.withdrawn):
+            store.save_word(session, word)
 
 
 def _choose(study: Study, instances: list[Instance], known: list[Entry]) -> tuple[Model, Pictures]:

@@ -75,7 +75,7 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
         except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)
             log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
             return Refusal(Reason.MODEL_FAILED, "the model failed")
-        opinion = Opinion(instance, said.scores, said.familiar, said.region, frame, said.measure)
+        opinion = Opinion(instance, said.scores, said.familiar, said.region, frame, said.measure, said.looks)
         if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
             told = said
         opinions.append(opinion)

@@ -145,6 +145,13 @@ def with_decision(case: Case, review: Review, decision: Decision, reason: str | 
     )
 
 
+def decision_on_answer(case: Case, review: Review | None) -> Decision | None:
+    """What this reader made of the answer that the case has now; None when another answer came after the decision."""
+    if review is None or case.answer is None or case.answer.at != review.answer_at:
+        return None
+    return review.decision
+
+
 def accepted_finding(case: Case, review: Review | None) -> dict[str, Any] | None:
     """The code of the finding that a model flagged and this reader accepted; None for any other decision."""
     answer = case.answer

@@ -15,6 +15,7 @@ PRACTITIONER_SYSTEM = f"{BASE}/NamingSystem/practitioner"
 SHA256 = f"{BASE}/StructureDefinition/sha256"
 SAID_AT = f"{BASE}/StructureDefinition/said-at"
 ACCEPTED_FINDING = f"{BASE}/StructureDefinition/accepted-finding"
+READER_DECISION = f"{BASE}/StructureDefinition/reader-decision"
 
 Resource = dict[str, Any]
 
@@ -70,8 +71,12 @@ def for_repository(case: Case, report: Resource) -> Resource:
     return linked
 
 
-def to_provenance(case: Case, version: Version) -> Resource:
-    """Who signed what, when: the hash is of the canonical report."""
+def to_provenance(case: Case, version: Version, decision: str | None = None) -> Resource:
+    """Who signed what, when: the hash is of the canonical report.
+
+    Args:
+        decision: what the signer made of the model's answer; imaging watches its models by it, the report keeps silent.
+    """
     provenance: Resource = {
         "resourceType": "Provenance",
         "id": str(uuid5(NAMESPACE_OID, f"{case.id}/provenance/{version.number}")),
@@ -107,7 +112,10 @@ def to_provenance(case: Case, version: Version) -> Resource:
     }
     if version.ai_report:
         seen = {"system": REPORT_SYSTEM, "value": version.ai_report}
-        provenance["entity"] = [{"role": "source", "what": {"type": "DiagnosticReport", "identifier": seen}}]
+        source: Resource = {"role": "source", "what": {"type": "DiagnosticReport", "identifier": seen}}
+        if decision:
+            source["extension"] = [{"url": READER_DECISION, "valueCode": decision}]
+        provenance["entity"] = [source]
     if version.risks:
         provenance["entity"] = [*provenance.get("entity", []), *map(_seen_risk, version.risks)]
     return provenance

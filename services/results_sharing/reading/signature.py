@@ -10,7 +10,7 @@ from services.results_sharing.domain import hold, release, report
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.looks import HELD_BACK, LET_GO
 from services.results_sharing.domain.report import Signer, Version
-from services.results_sharing.domain.review import accepted_finding
+from services.results_sharing.domain.review import Decision, accepted_finding, decision_on_answer
 from services.results_sharing.domain.state import state
 from services.results_sharing.fhir import messages
 from services.results_sharing.fhir.report import to_provenance, to_report
@@ -52,7 +52,8 @@ def sign(who: Principal, case_id: str, text: str, *, announced: bool = False, ap
         mine = store.review_of(session, case_id, who.subject)
         version = report.signed(case, mine, text, signer, now())
         seconds = (version.signed_at - mine.opened_at).total_seconds() if mine else None
-        kept = _keep(session, who, case, version, seconds, accepted_finding(case, mine))
+        said = accepted_finding(case, mine), decision_on_answer(case, mine)
+        kept = _keep(session, who, case, version, seconds, said)
         if held:
             store.save_hold(session, case_id, held)
             record(session, who, "rest", "U", entities(case), detail=HELD_BACK)
@@ -132,14 +133,19 @@ def _keep(
     case: Case,
     version: Version,
     seconds: float | None,
-    accepted: dict[str, Any] | None = None,
+    said: tuple[dict[str, Any] | None, Decision | None] = (None, None),
 ) -> Version:
-    """Store a version, say it, record it; all or nothing."""
+    """Store a version, say it, record it; all or nothing.
+
+    Args:
+        said: the accepted finding, and the decision, of a first signature.
+    """
+    accepted, decision = said
     patient = store.patients_of(session, [case]).get(case.patient_id or "")
     resource = to_report(case, patient, version, accepted)
     canonical = report.canonical_json(resource)
     kept = replace(version, canonical=canonical, sha256=report.digest(canonical))
-    provenance = to_provenance(case, kept)
+    provenance = to_provenance(case, kept, decision)
     store.add_report(session, kept, provenance, seconds)
     signed = replace(
         case,

@@ -339,6 +339,20 @@ def test_a_signed_report_names_the_finding_that_its_signer_accepted(
     assert accepted == (["233604007"] if told else [])
 
 
+@pytest.mark.parametrize("decision", [Decision.ACCEPT, Decision.CORRECT, Decision.REJECT, None])
+def test_a_signature_tells_what_was_made_of_the_answer_and_the_report_keeps_silent(
+    decision: Decision | None, case_id: str, sql: Any
+) -> None:
+    reading.give_impression(ROSA, case_id, Impression.ABNORMAL)
+    if decision:
+        reading.decide(ROSA, case_id, decision)
+    reading.sign(ROSA, case_id, "Consolidation.")
+    message = said(sql, Event.REPORT_SIGNED)[0]
+    (source,) = message.resource("Provenance")["entity"]
+    assert [one["valueCode"] for one in source.get("extension", [])] == ([decision] if decision else [])
+    assert "reader-decision" not in json.dumps(message.resource("DiagnosticReport"))
+
+
 def test_a_follow_up_stands_in_the_timeline_of_its_case(story: Story, case_id: str) -> None:
     study = story.study_completed().resource("ImagingStudy")
     appointment = {"resourceType": "Appointment", "status": "proposed", "participant": [{"status": "needs-action"}]}
