@@ -44,7 +44,7 @@ contracts: $(READY) ## write what the code promises into contracts, then hold th
 	$(BIN)/pytest tests/contracts
 
 test: check browser ## everything, on private servers that are started and stopped for it
-	@$(BIN)/pytest --ignore tests/architecture
+	@$(BIN)/pytest --ignore tests/architecture -n 2 --dist loadgroup
 
 bench: $(READY) ## measure throughput and latency, each beside its own limit
 	@$(BIN)/python tests/benchmarks/run.py

@@ -25,6 +25,13 @@ from shared.migrate import migrate
 sys.path.insert(0, str(Path(__file__).parent))  # for `department`
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes run the tests: one takes all that need the whole hub, which is started once; files stay whole."""
+    for item in items:
+        together = "hub" if "hub" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 @pytest.fixture(scope="session")
 def settings_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
     """The settings that every service needs, with a key pair made for this run."""

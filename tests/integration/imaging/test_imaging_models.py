@@ -330,7 +330,7 @@ def test_a_shadow_reads_after_the_answer_and_no_reader_hears_of_it(complete: Any
     assert due.lane is Lane.ROUTINE
     for _ in range(2):
         read_in_shadow(due, predict=opinion(0.2, asked))
-    assert asked == ["1.0.0", "2.0.0", "2.0.0"]
+    assert asked == ["1.1.0", "2.0.0", "2.0.0"]
     assert len(hub.said(Event.ANALYSIS_COMPLETED)) == 1
     with store.transaction() as session:
         row = session.execute(select(SHADOW_ANSWER)).one()
