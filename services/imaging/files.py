@@ -106,6 +106,11 @@ def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
     _move(path or path_of(store, digest), store / QUARANTINE / f"{digest}.dcm")
 
 
+def drop(store: Path, digest: str) -> None:
+    """Forget a kept file that no row names."""
+    path_of(store, digest).unlink(missing_ok=True)
+
+
 def write(store: Path, content: bytes) -> Spooled:
     """Keep a file that the hub made.
 

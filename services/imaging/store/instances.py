@@ -1,12 +1,15 @@
 """Instances, what was refused, and who has looked."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.imaging.domain.instance import Failure, Instance, Stored
+from services.imaging.domain.instance import Failure, Instance, SeriesCount, Stored
 from services.imaging.store.tables import INSTANCE, QUARANTINE, SITTING, STUDY
 from shared.errors import NotFound
 
@@ -19,19 +22,73 @@ _SHOWN = (INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.
 _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).order_by(*_SHOWN).limit(LISTED)
 """Built once, as building takes longer than running."""
 
+_TOUCH = (
+    update(STUDY)
+    .where(STUDY.c.uid == bindparam("of_study"))
+    .values(last_instance_at=func.now())
+    .returning(STUDY.c.last_instance_at)
+)
+_SERIES = (
+    select(INSTANCE.c.series, func.max(INSTANCE.c.modality), func.count())
+    .where(INSTANCE.c.study == bindparam("of_study"), INSTANCE.c.hub_made.is_(False))
+    .group_by(INSTANCE.c.series)
+    .order_by(INSTANCE.c.series)
+    .limit(LISTED)
+)
 
-def add(session: Session, instance: Instance) -> Stored | Failure:
+
+class Known(NamedTuple):
+    """What an instance is to us, and the digest of the file that counts for its UID."""
+
+    outcome: Stored | Failure
+    digest: str
+
+
+def add(session: Session, instance: Instance) -> Known:
     """Record an instance of a locked study, or say what is known of its UID already."""
-    if session.execute(_ADD, vars(instance)).one_or_none():
-        if not instance.hub_made:
-            arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=func.now())
-            session.execute(arrived)
-        return Stored.NEW
-    query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)
-    digest, hub_made = session.execute(query).one()
-    if hub_made:
-        return Stored.OURS
-    return Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
+    return add_all(session, [instance])[0]
+
+
+def add_all(session: Session, instances: Sequence[Instance]) -> list[Known]:
+    """Record instances of a locked study; for each, in order, what it is to us."""
+    new = set(session.execute(_ADD, [vars(instance) for instance in instances]).scalars())
+    known = {instance.uid for instance in instances} - new
+    found: dict[str, tuple[str, bool]] = {}
+    if known or len(new) < len(instances):
+        query = select(INSTANCE.c.uid, INSTANCE.c.digest, INSTANCE.c.hub_made)
+        rows = session.execute(query.where(INSTANCE.c.uid.in_([instance.uid for instance in instances])))
+        found = {row.uid: (row.digest, row.hub_made) for row in rows}
+    outcomes = []
+    for instance in instances:
+        if instance.uid in new:
+            new.remove(instance.uid)  # the same twice at once is new once
+            outcomes.append(Known(Stored.NEW, instance.digest))
+            continue
+        digest, hub_made = found[instance.uid]
+        same = Stored.OURS if hub_made else Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
+        outcomes.append(Known(same, digest))
+    return outcomes
+
+
+def touch(session: Session, study: str) -> datetime:
+    """Pictures of the hospital came to a locked study now.
+
+    Returns:
+        The time of the database.
+    """
+    at: datetime = session.execute(_TOUCH, {"of_study": study}).scalar_one()
+    return at
+
+
+def count_series(session: Session, study: str) -> list[SeriesCount]:
+    """The series of a study that the hospital's instances make."""
+    return [SeriesCount(*row) for row in session.execute(_SERIES, {"of_study": study})]
+
+
+def find_files(session: Session, uids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """SOP class and digest of each of these instances that is stored."""
+    query = select(INSTANCE.c.uid, INSTANCE.c.sop_class, INSTANCE.c.digest).where(INSTANCE.c.uid.in_(uids))
+    return {row.uid: (row.sop_class, row.digest) for row in session.execute(query)}
 
 
 def list_instances(session: Session, study: str, series: str | None = None) -> list[Instance]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery.signals import worker_process_init
 
-from services.imaging import completion, fhir, store
+from services.imaging import arrivals, completion, fhir, store
 from services.imaging.domain.reading import IntendedUse, Model, Reason, Refusal
 from services.imaging.domain.study import State
 from services.imaging.inference import reader
@@ -57,7 +57,8 @@ def look_again(message: Message) -> None:
     uid = fhir.study_uid(message)
     with store.transaction() as session:
         if inbox.claim(session, message.id):
-            completion.advance(session, uid, store.now(session), settings())
+            now = store.now(session)
+            arrivals.say_waiting(session, completion.advance(session, uid, now, settings()), now, settings())
 
 
 def refuse_unread(session: store.Session, message: Message) -> None:
