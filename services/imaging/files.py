@@ -16,6 +16,8 @@ from uuid import uuid4
 from shared.errors import Unavailable
 
 CHUNK = 1 << 20
+BUFFER = 64 * 1024
+"""Pieces larger than this go to the file as they come."""
 QUARANTINE = "quarantine"
 SPOOL = "spool"
 
@@ -46,11 +48,11 @@ class Spool:
         self.path = store / SPOOL / str(uuid4())
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("xb")
+            self._file = self.path.open("xb", buffering=BUFFER)
         except OSError as error:
             raise _no_room(error) from None
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._digest.update(data)
         self._size += len(data)

@@ -116,9 +116,10 @@ def say_later(session: Session, uid: str, at: datetime) -> None:
 
 
 def expect_prior(session: Session, uid: str) -> bool:
-    """Note that a study is fetched as a prior; False when it is known already."""
+    """Note that a study is fetched as a prior; False when it is here as a study of its own."""
     row = insert(STUDY).values(uid=uid, first_seen_at=func.now(), prior=True).on_conflict_do_nothing()
-    return session.execute(row.returning(STUDY.c.uid)).one_or_none() is not None
+    session.execute(row)
+    return find(session, uid).is_only_prior()
 
 
 def _revoke_studies(session: Session, orders: Sequence[str]) -> list[str]:

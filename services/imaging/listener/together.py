@@ -1,0 +1,68 @@
+"""What comes on several associations at the same time shares a commit; each sender is answered after it.
+
+One thread takes all that waits; nothing waits for company. See docs/adr/0011-group-commit.md and 0014-dimse.md.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from services.imaging import arrivals
+from services.imaging.arrivals import Arrival
+from services.imaging.domain.instance import Failure, Stored
+from services.imaging.settings import Settings
+from shared.telemetry import log
+
+Outcome = Stored | Failure
+MOST: Final = 64
+"""Instances that share a commit at most."""
+
+
+class Together(threading.Thread):
+    """Records arrivals for all who ask at the time.
+
+    Args:
+        record: `arrivals.commit_each`, or what a test puts in its place.
+    """
+
+    def __init__(
+        self,
+        chosen: Settings,
+        *,
+        record: Callable[[Sequence[Arrival], Settings], Sequence[Outcome | Exception]] = arrivals.commit_each,
+    ) -> None:
+        super().__init__(name="together", daemon=True)
+        self._chosen = chosen
+        self._record = record
+        self._waiting: SimpleQueue[tuple[Arrival, Future[Outcome]]] = SimpleQueue()
+
+    def ask(self, arrival: Arrival) -> Outcome:
+        """What became of an instance, once that is committed; raises what its own recording raised."""
+        promised: Future[Outcome] = Future()
+        self._waiting.put((arrival, promised))
+        return promised.result()
+
+    def run(self) -> None:
+        """Serve until the process ends."""
+        while True:
+            taken = [self._waiting.get()]
+            try:
+                while len(taken) < MOST:
+                    taken.append(self._waiting.get_nowait())
+            except Empty:
+                pass
+            self._answer(taken)
+
+    def _answer(self, taken: list[tuple[Arrival, "Future[Outcome]"]]) -> None:
+        try:
+            given = self._record([arrival for arrival, _ in taken], self._chosen)
+        except Exception as error:  # noqa: BLE001 (nobody may wait for ever, whatever broke)
+            log.exception("arrivals_not_recorded", error=type(error).__name__)
+            given = [error] * len(taken)
+        for (_, promised), one in zip(taken, given, strict=True):
+            if isinstance(one, Exception):
+                promised.set_exception(one)
+            else:
+                promised.set_result(one)

@@ -1,0 +1,218 @@
+"""The listener on a real PostgreSQL and a real disk, and the peers of a hospital: DCMTK's tools and an Orthanc."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+import pytest
+
+from services.imaging.listener.errands import Errands
+from services.imaging.listener.server import Server
+from services.imaging.listener.together import Together
+from services.imaging.dimse import server_context
+from services.imaging.settings import Settings
+from services.imaging.settings import settings as read_settings
+from shared.embedded import packages
+from shared.embedded.machine import CannotStart, free_port
+from shared.events import Event
+from shared.fhir.message import Message
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `slices`
+
+ROOT = Path(__file__).parents[3]
+PEERS = packages.Wanted(
+    "dicom-peers", ("dcmtk", "orthanc"), "DCMTK and Orthanc (12 MB)", "Install the packages dcmtk and orthanc."
+)
+MRN = "https://st-luke.example/mrn"
+WITHIN_S = 30.0
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """What `look` returns once it returns something."""
+    deadline = time.monotonic() + WITHIN_S
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[[Callable[[], Any]], Any]:
+    return eventually
+
+
+@dataclass
+class Dcmtk:
+    """DCMTK's command line tools."""
+
+    root: Path
+
+    def environment(self) -> dict[str, str]:
+        dictionary = next(self.root.glob("usr/share/libdcmtk*/dicom.dic"))
+        return {
+            "PATH": os.defpath,
+            "LD_LIBRARY_PATH": packages.libraries(self.root),
+            "DCMDICTPATH": str(dictionary),
+            "TCP_NODELAY": "1",
+        }
+
+    def run(self, program: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a tool to its end; output and errors come together."""
+        return subprocess.run(
+            [str(self.root / "usr/bin" / program), *words],
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=WITHIN_S,
+        )
+
+
+def _root_of(program: str) -> Path:
+    try:
+        return packages.root_of(program, PEERS)
+    except CannotStart as error:
+        pytest.skip(f"DCMTK and Orthanc cannot be had: {error.message}")
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Dcmtk:
+    return Dcmtk(_root_of("usr/bin/storescu"))
+
+
+@dataclass
+class Hub:
+    """The listener under test."""
+
+    chosen: Settings
+    url: str
+    port: int
+    errands: Errands
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def instances(self) -> dict[str, str]:
+        """SOP Instance UID → transfer syntax."""
+        return dict(self.rows("SELECT uid, transfer_syntax FROM instance"))
+
+    def quarantined(self) -> dict[str, str]:
+        """Digest → reason."""
+        return dict(self.rows("SELECT digest, reason FROM quarantine"))
+
+    def said(self, event: Event) -> list[Message]:
+        rows = self.rows(f"SELECT body FROM outbox WHERE task = '{event}' ORDER BY id")
+        return [Message.from_fhir(orjson.loads(body)[0][0]) for (body,) in rows]
+
+    def file(self, uid: str) -> Path:
+        [(digest,)] = self.rows(f"SELECT digest FROM instance WHERE uid = '{uid}'")
+        return self.chosen.store_dir / digest[:2] / f"{digest}.dcm"
+
+
+@pytest.fixture
+def hub(
+    database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Hub]]:
+    """Call it for a listener on an empty database and store; settings can be changed."""
+    with ExitStack() as until:
+
+        def start(**changed: str) -> Hub:
+            url, port = database("imaging"), free_port()
+            for name, value in (environment(tmp_path / "pixels", port) | changed).items():
+                monkeypatch.setenv(name, value)
+            read_settings.cache_clear()
+            chosen = read_settings()
+            together, errands = Together(chosen), Errands(chosen)
+            server = Server(chosen, server_context(chosen), record=together.ask, asked=errands.ring)
+            for thread in (together, errands, server):
+                thread.start()
+            until.callback(server.close, 1.0)
+            until.callback(errands.join, WITHIN_S)
+            until.callback(errands.stop)
+            return Hub(chosen, url, port, errands)
+
+        yield start
+    read_settings.cache_clear()
+
+
+def environment(store: Path, port: int) -> dict[str, str]:
+    return {
+        "HUB_IMAGING_STORE_DIR": str(store),
+        "HUB_IMAGING_ISSUERS": json.dumps({"ST-LUKE": MRN}),
+        "HUB_IMAGING_DEFAULT_ISSUER": "ST-LUKE",
+        "HUB_IMAGING_AE_TITLE": "HUB",
+        "HUB_IMAGING_DIMSE_PORT": str(port),
+        "HUB_IMAGING_DIMSE_SENDERS": json.dumps({"STORESCU": [], "ECHOSCU": [], "ORTHANC": [], "ARCHIVE": []}),
+    }
+
+
+@dataclass
+class Orthanc:
+    """An archive with its REST API."""
+
+    http: httpx.Client
+    port: int
+
+    def upload(self, content: bytes) -> None:
+        self.http.post("/instances", content=content).raise_for_status()
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Callable[[int], Orthanc]]:
+    """Call it with the port of our listener for an archive that knows us as HUB."""
+    root = _root_of("usr/sbin/Orthanc")
+    with ExitStack() as until:
+
+        def start(hub_port: int) -> Orthanc:
+            dicom, http = free_port(), free_port()
+            settings = {
+                "Name": "archive",
+                "StorageDirectory": str(tmp_path / "orthanc"),
+                "IndexDirectory": str(tmp_path / "orthanc"),
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "HttpBindAddresses": ["127.0.0.1"],
+                "HttpPort": http,
+                "DicomAet": "ORTHANC",
+                "DicomPort": dicom,
+                "DicomBindAddresses": ["127.0.0.1"],
+                "DicomModalities": {"hub": {"AET": "HUB", "Host": "127.0.0.1", "Port": hub_port}},
+                "Plugins": [],
+            }
+            path = tmp_path / "orthanc.json"
+            path.write_text(json.dumps(settings))
+            child = subprocess.Popen(
+                [str(root / "usr/sbin/Orthanc"), str(path)],
+                env={"PATH": os.defpath, "LD_LIBRARY_PATH": packages.libraries(root), "TCP_NODELAY": "1"},
+                stdout=(tmp_path / "orthanc.log").open("wb"),
+                stderr=subprocess.STDOUT,
+            )
+            until.callback(child.wait)
+            until.callback(child.terminate)
+            client = until.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{http}", timeout=WITHIN_S))
+            eventually(lambda: _answers(client))
+            return Orthanc(client, dicom)
+
+        yield start
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/system").status_code == 200
+    except httpx.TransportError:
+        return False
+
