@@ -3,7 +3,6 @@
 Sources: DICOM PS3.5 7.1 (data elements), A.4 (encapsulated pixels).
 """
 
-from os import fstat
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,16 +29,16 @@ class NotTaken(Exception):
         self.reason = reason
 
 
-def pixels_follow(file: BinaryIO) -> bool:
+def pixels_follow(file: BinaryIO, size: int) -> bool:
     """Whether there are pixels where the header ends.
 
     Args:
         file: little endian, read up to its pixels.
+        size: of all of it, in bytes.
 
     Raises:
         NotTaken: it ends before they do.
     """
-    size = fstat(file.fileno()).st_size
     if file.tell() > size:
         raise NotTaken(Failure.DAMAGED)
     start = file.read(12)
