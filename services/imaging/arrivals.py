@@ -5,7 +5,7 @@ the event and the audit record commit together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
@@ -36,12 +36,14 @@ class Arrival:
     Attributes:
         sitting: of its sender; who brings pixels of a study is on record once a sitting.
         every: how often the arrival of a study is said at most; what comes between is said together.
+        noted: the studies of which the sitting is on record already.
     """
 
     instance: Instance
     who: Principal
     sitting: str
     every: timedelta = timedelta(0)
+    noted: set[str] = field(default_factory=set)
 
 
 def take(
@@ -91,6 +93,7 @@ def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failu
     for place, outcome in outcomes.items():
         INSTANCES.labels(str(outcome)).inc()
         BYTES.inc(arrivals[place].instance.size if outcome is Stored.NEW else 0)
+        arrivals[place].noted.add(arrivals[place].instance.study)
     return [outcomes[place] for place in range(len(arrivals))]
 
 
@@ -112,7 +115,7 @@ def say_waiting(session: store.Session, study: Study, now: datetime, chosen: Set
 
 def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failure]:
     study = store.lock(session, uid)
-    known = store.add_all(session, [arrival.instance for arrival in arrivals])
+    known = [store.add(session, arrival.instance) for arrival in arrivals]
     outcomes: list[Stored | Failure] = []
     others: dict[str, Stored | Failure] = {}
     for arrival, (outcome, digest) in zip(arrivals, known, strict=True):
@@ -122,7 +125,7 @@ def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chose
         outcomes.append(outcome if own == digest else others[own])
     new = [arrival for arrival, outcome in zip(arrivals, outcomes, strict=True) if outcome is Stored.NEW]
     if new:
-        now = store.touch(session, uid)
+        now = study.asked_at
         named = {(arrival.instance.patient_id, arrival.instance.issuer) for arrival in new}
         study = replace(study, present=study.present + len(new), pictured=study.pictured | named, last_instance_at=now)
         completion.step(session, study, now, chosen)
@@ -170,7 +173,7 @@ def _issuers(chosen: Settings) -> Issuers:
 
 def _note_sender(session: store.Session, uid: str, arrival: Arrival) -> None:
     """Who brought pixels of a study: once a sitting."""
-    if store.begin_sitting(session, arrival.sitting, f"store {uid}"):
+    if uid not in arrival.noted and store.begin_sitting(session, arrival.sitting, f"store {uid}"):
         entity = audit.Entity(identifier=codes.study_identifier(uid))
         event = audit.audit_event(service="imaging", who=arrival.who, kind="dicom-store", action="C", entities=[entity])
         audit.record(session, event, service="imaging", correlation=codes.correlation_of(uid))

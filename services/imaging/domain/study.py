@@ -87,6 +87,7 @@ class Study:
         pictured: each (Patient ID, issuer) that they name.
         look_at: when somebody looks again; None when nobody will.
         prior: fetched to be compared with, not to be read; an announcement makes it a study like any other.
+        asked_at: the time of the database when this was true.
         said: how many instances were there when their arrival was last said.
         said_at: when that was.
         say_at: when it is said again; None when nothing waits to be said.
@@ -102,6 +103,7 @@ class Study:
     look_at: datetime | None
     present: int
     pictured: frozenset[tuple[str, str]]
+    asked_at: datetime
     prior: bool = False
     said: int = 0
     said_at: datetime | None = None

@@ -61,6 +61,7 @@ class Association:
         self._asked = asked
         self._caller = ""
         self._sitting = str(uuid4())
+        self._noted: set[str] = set()
         self._contexts: dict[int, Context] = {}
         self._words = bytearray()
         self._command: Command | None = None
@@ -163,7 +164,7 @@ class Association:
         self._command, self.busy = None, False
 
     def _arrival(self, instance: Instance) -> Arrival:
-        return Arrival(instance, principal(self._caller), self._sitting, SAID_EVERY)
+        return Arrival(instance, principal(self._caller), self._sitting, SAID_EVERY, self._noted)
 
     def _abort(self, reason: int) -> None:
         with suppress(Closed):

@@ -20,14 +20,12 @@ from services.imaging.store.errands import (
 from services.imaging.store.instances import (
     Known,
     add,
-    add_all,
     begin_sitting,
     count_series,
     find_files,
     find_instance,
     list_instances,
     quarantine,
-    touch,
 )
 from services.imaging.store.studies import (
     announce,
@@ -53,7 +51,6 @@ __all__ = [
     "Retrieval",
     "Session",
     "add",
-    "add_all",
     "announce",
     "arm",
     "ask_commitment",
@@ -81,6 +78,5 @@ __all__ = [
     "revoke",
     "save_answer",
     "say_later",
-    "touch",
     "transaction",
 ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
@@ -17,17 +16,27 @@ LISTED = 10_000
 """Instances of one study that are listed at most; the largest CT has some thousands."""
 
 _COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance)]
-_ADD = insert(INSTANCE).on_conflict_do_nothing().returning(INSTANCE.c.uid)
 _SHOWN = (INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.uid)
 _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).order_by(*_SHOWN).limit(LISTED)
 """Built once, as building takes longer than running."""
 
-_TOUCH = (
-    update(STUDY)
-    .where(STUDY.c.uid == bindparam("of_study"))
-    .values(last_instance_at=func.now())
-    .returning(STUDY.c.last_instance_at)
+_ADDED = (
+    insert(INSTANCE)
+    .values({field.name: bindparam(f"its_{field.name}") for field in fields(Instance)})
+    .on_conflict_do_nothing()
+    .returning(INSTANCE.c.uid, INSTANCE.c.study, INSTANCE.c.hub_made)
+    .cte("added")
 )
+_TOUCHED = (
+    update(STUDY)
+    .where(STUDY.c.uid == _ADDED.c.study, _ADDED.c.hub_made.is_(False))
+    .values(last_instance_at=func.now())
+    .returning(STUDY.c.uid)
+    .cte("touched")
+)
+_ADD = select(_ADDED.c.uid).add_cte(_TOUCHED)
+"""The instance and the time of its study's latest in one statement, built once."""
+
 _SERIES = (
     select(INSTANCE.c.series, func.max(INSTANCE.c.modality), func.count())
     .where(INSTANCE.c.study == bindparam("of_study"), INSTANCE.c.hub_made.is_(False))
@@ -46,38 +55,13 @@ class Known(NamedTuple):
 
 def add(session: Session, instance: Instance) -> Known:
     """Record an instance of a locked study, or say what is known of its UID already."""
-    return add_all(session, [instance])[0]
-
-
-def add_all(session: Session, instances: Sequence[Instance]) -> list[Known]:
-    """Record instances of a locked study; for each, in order, what it is to us."""
-    new = set(session.execute(_ADD, [vars(instance) for instance in instances]).scalars())
-    known = {instance.uid for instance in instances} - new
-    found: dict[str, tuple[str, bool]] = {}
-    if known or len(new) < len(instances):
-        query = select(INSTANCE.c.uid, INSTANCE.c.digest, INSTANCE.c.hub_made)
-        rows = session.execute(query.where(INSTANCE.c.uid.in_([instance.uid for instance in instances])))
-        found = {row.uid: (row.digest, row.hub_made) for row in rows}
-    outcomes = []
-    for instance in instances:
-        if instance.uid in new:
-            new.remove(instance.uid)  # the same twice at once is new once
-            outcomes.append(Known(Stored.NEW, instance.digest))
-            continue
-        digest, hub_made = found[instance.uid]
-        same = Stored.OURS if hub_made else Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
-        outcomes.append(Known(same, digest))
-    return outcomes
-
-
-def touch(session: Session, study: str) -> datetime:
-    """Pictures of the hospital came to a locked study now.
-
-    Returns:
-        The time of the database.
-    """
-    at: datetime = session.execute(_TOUCH, {"of_study": study}).scalar_one()
-    return at
+    given = {f"its_{name}": value for name, value in vars(instance).items()}
+    if session.execute(_ADD, given).one_or_none() is not None:
+        return Known(Stored.NEW, instance.digest)
+    query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)
+    digest, hub_made = session.execute(query).one()
+    same = Stored.OURS if hub_made else Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
+    return Known(same, digest)
 
 
 def count_series(session: Session, study: str) -> list[SeriesCount]:

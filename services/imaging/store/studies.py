@@ -16,7 +16,13 @@ from shared.events import Lane
 _UID: BindParameter[str] = bindparam("of_uid")
 _LOCK = select(STUDY.c.uid).where(STUDY.c.uid == _UID).with_for_update()
 _FIND = (
-    select(STUDY, INSTANCE.c.patient_id, INSTANCE.c.issuer, func.count(INSTANCE.c.uid).label("pictures"))
+    select(
+        STUDY,
+        func.now().label("asked_at"),
+        INSTANCE.c.patient_id,
+        INSTANCE.c.issuer,
+        func.count(INSTANCE.c.uid).label("pictures"),
+    )
     .outerjoin(INSTANCE, and_(INSTANCE.c.study == STUDY.c.uid, INSTANCE.c.hub_made.is_(False)))
     .where(STUDY.c.uid == _UID)
     .group_by(STUDY.c.uid, INSTANCE.c.patient_id, INSTANCE.c.issuer)
@@ -153,6 +159,7 @@ def _study(rows: Sequence[Row[Any]]) -> Study:
         present=sum(each.pictures for each in rows),
         pictured=frozenset((each.patient_id, each.issuer) for each in rows if each.pictures),
         prior=row.prior,
+        asked_at=row.asked_at,
         said=row.said,
         said_at=row.said_at,
         say_at=row.say_at,
