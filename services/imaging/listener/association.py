@@ -158,7 +158,7 @@ class Association:
             raise ValueError("an answer without a request")
         status, comment = answer
         self._line.answer(number, command_set.answer(self._command, status, comment))
-        ANSWERS.labels(f"{self._command.kind:04x}", f"{status:04x}").inc()
+        ANSWERS.labels(command_set.WORDS.get(self._command.kind, "other"), f"{status:04x}").inc()
         if self._command.kind == N_ACTION and status == SUCCESS:
             self._asked()
         self._command, self.busy = None, False

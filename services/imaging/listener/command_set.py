@@ -12,6 +12,9 @@ C_ECHO: Final = 0x0030
 N_ACTION: Final = 0x0130
 C_CANCEL: Final = 0x0FFF
 
+WORDS: Final = {C_STORE: "store", C_ECHO: "echo", N_ACTION: "commitment"}
+"""What the figures call them; anything else is `other`."""
+
 SUCCESS: Final = 0x0000
 UNRECOGNISED: Final = 0x0211
 """Unrecognized Operation (PS3.7 annex C)."""

@@ -2,13 +2,12 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ import orjson
 import psycopg
 import pytest
 
+from services.imaging.dimse import server_context
 from services.imaging.listener.errands import Errands
 from services.imaging.listener.server import Server
 from services.imaging.listener.together import Together
-from services.imaging.dimse import server_context
 from services.imaging.settings import Settings
 from services.imaging.settings import settings as read_settings
 from shared.embedded import packages
@@ -28,13 +27,13 @@ from shared.embedded.machine import CannotStart, free_port
 from shared.events import Event
 from shared.fhir.message import Message
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `slices`
+sys.path.insert(0, str(Path(__file__).parent))  # for `slices` and `talking`
 
-ROOT = Path(__file__).parents[3]
+from talking import environment
+
 PEERS = packages.Wanted(
     "dicom-peers", ("dcmtk", "orthanc"), "DCMTK and Orthanc (12 MB)", "Install the packages dcmtk and orthanc."
 )
-MRN = "https://st-luke.example/mrn"
 WITHIN_S = 30.0
 
 
@@ -59,6 +58,7 @@ class Dcmtk:
     root: Path
 
     def environment(self) -> dict[str, str]:
+        """Where its libraries and its dictionary are; without the last word associations crawl."""
         dictionary = next(self.root.glob("usr/share/libdcmtk*/dicom.dic"))
         return {
             "PATH": os.defpath,
@@ -103,6 +103,7 @@ class Hub:
     errands: Errands
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What is in the database."""
         with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
             return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
@@ -115,11 +116,17 @@ class Hub:
         return dict(self.rows("SELECT digest, reason FROM quarantine"))
 
     def said(self, event: Event) -> list[Message]:
-        rows = self.rows(f"SELECT body FROM outbox WHERE task = '{event}' ORDER BY id")
+        """What is in the outbox, the oldest first."""
+        rows = self.rows(f"SELECT body FROM outbox WHERE task = '{event}' ORDER BY id")  # noqa: S608 (our own word)
         return [Message.from_fhir(orjson.loads(body)[0][0]) for (body,) in rows]
 
+    def address(self, title: str = "HUB") -> tuple[str, ...]:
+        """What DCMTK's tools are told to call us."""
+        return ("-aec", title, "127.0.0.1", str(self.port))
+
     def file(self, uid: str) -> Path:
-        [(digest,)] = self.rows(f"SELECT digest FROM instance WHERE uid = '{uid}'")
+        """Where an instance lies."""
+        [(digest,)] = self.rows(f"SELECT digest FROM instance WHERE uid = '{uid}'")  # noqa: S608 (our own UID)
         return self.chosen.store_dir / digest[:2] / f"{digest}.dcm"
 
 
@@ -131,7 +138,7 @@ def hub(
     with ExitStack() as until:
 
         def start(**changed: str) -> Hub:
-            url, port = database("imaging"), free_port()
+            url, port = database("imaging"), int(changed.pop("port", 0)) or free_port()
             for name, value in (environment(tmp_path / "pixels", port) | changed).items():
                 monkeypatch.setenv(name, value)
             read_settings.cache_clear()
@@ -149,17 +156,6 @@ def hub(
     read_settings.cache_clear()
 
 
-def environment(store: Path, port: int) -> dict[str, str]:
-    return {
-        "HUB_IMAGING_STORE_DIR": str(store),
-        "HUB_IMAGING_ISSUERS": json.dumps({"ST-LUKE": MRN}),
-        "HUB_IMAGING_DEFAULT_ISSUER": "ST-LUKE",
-        "HUB_IMAGING_AE_TITLE": "HUB",
-        "HUB_IMAGING_DIMSE_PORT": str(port),
-        "HUB_IMAGING_DIMSE_SENDERS": json.dumps({"STORESCU": [], "ECHOSCU": [], "ORTHANC": [], "ARCHIVE": []}),
-    }
-
-
 @dataclass
 class Orthanc:
     """An archive with its REST API."""
@@ -167,18 +163,23 @@ class Orthanc:
     http: httpx.Client
     port: int
 
-    def upload(self, content: bytes) -> None:
-        self.http.post("/instances", content=content).raise_for_status()
+    def upload(self, content: bytes) -> str:
+        """Put a file into it; its id there."""
+        return str(self.http.post("/instances", content=content).json()["ID"])
+
+    def call(self, path: str, body: object) -> Any:
+        """Ask for something to be done."""
+        return self.http.post(path, json=body).raise_for_status().json()
 
 
 @pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Callable[[int], Orthanc]]:
-    """Call it with the port of our listener for an archive that knows us as HUB."""
+def orthanc(tmp_path: Path) -> Iterator[Callable[[int, int], Orthanc]]:
+    """Call it with the port of our listener and its own for an archive that knows us as HUB."""
     root = _root_of("usr/sbin/Orthanc")
     with ExitStack() as until:
 
-        def start(hub_port: int) -> Orthanc:
-            dicom, http = free_port(), free_port()
+        def start(hub_port: int, dicom: int) -> Orthanc:
+            http = free_port()
             settings = {
                 "Name": "archive",
                 "StorageDirectory": str(tmp_path / "orthanc"),
@@ -190,6 +191,7 @@ def orthanc(tmp_path: Path) -> Iterator[Callable[[int], Orthanc]]:
                 "DicomAet": "ORTHANC",
                 "DicomPort": dicom,
                 "DicomBindAddresses": ["127.0.0.1"],
+                "DicomAlwaysAllowEcho": True,
                 "DicomModalities": {"hub": {"AET": "HUB", "Host": "127.0.0.1", "Port": hub_port}},
                 "Plugins": [],
             }
@@ -215,4 +217,3 @@ def _answers(client: httpx.Client) -> bool:
         return client.get("/system").status_code == 200
     except httpx.TransportError:
         return False
-

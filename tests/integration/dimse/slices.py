@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
@@ -45,3 +47,11 @@ def write(folder: Path, *pictures: Dataset) -> list[str]:
         path.write_bytes(content(made))
         paths.append(str(path))
     return paths
+
+
+def data_set(made: Dataset) -> bytes:
+    """A picture as it travels: explicit VR, little endian, without preamble and meta information."""
+    writer = DicomBytesIO()
+    writer.is_little_endian, writer.is_implicit_VR = True, False
+    write_dataset(writer, made)
+    return writer.getvalue()
