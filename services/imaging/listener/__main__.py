@@ -30,10 +30,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     chosen = settings()
-    together, errands = Together(chosen), Errands(chosen)
-    server = Server(chosen, dimse.server_context(chosen), record=together.ask, asked=errands.ring)
+    errands = Errands(chosen)
+    server = Server(chosen, dimse.server_context(chosen), record=Together(chosen).ask, asked=errands.ring)
     serve_metrics()
-    threads: list[threading.Thread] = [together, errands, server]
+    threads: list[threading.Thread] = [errands, server]
     for thread in threads:
         thread.start()
     log.info("listener_started", title=chosen.ae_title, port=chosen.dimse_port, senders=len(chosen.dimse_senders))

@@ -1,6 +1,7 @@
 """What comes on several associations at the same time shares a commit; each sender is answered after it.
 
-One thread takes all that waits; nothing waits for company. See docs/adr/0011-group-commit.md and 0014-dimse.md.
+Whoever finds nobody at work records all that waits, its own with the others'; a sender alone is served on its own thread,
+and nothing waits for company. See docs/adr/0011-group-commit.md and 0014-dimse.md.
 """
 
 import threading
@@ -20,7 +21,7 @@ MOST: Final = 64
 """Instances that share a commit at most."""
 
 
-class Together(threading.Thread):
+class Together:
     """Records arrivals for all who ask at the time.
 
     Args:
@@ -33,29 +34,31 @@ class Together(threading.Thread):
         *,
         record: Callable[[Sequence[Arrival], Settings], Sequence[Outcome | Exception]] = arrivals.commit_each,
     ) -> None:
-        super().__init__(name="together", daemon=True)
         self._chosen = chosen
         self._record = record
+        self._turn = threading.Lock()
         self._waiting: SimpleQueue[tuple[Arrival, Future[Outcome]]] = SimpleQueue()
 
     def ask(self, arrival: Arrival) -> Outcome:
         """What became of an instance, once that is committed; raises what its own recording raised."""
         promised: Future[Outcome] = Future()
         self._waiting.put((arrival, promised))
+        while not promised.done():
+            with self._turn:
+                if not promised.done():
+                    self._answer(self._all_that_waits())
         return promised.result()
 
-    def run(self) -> None:
-        """Serve until the process ends."""
-        while True:
-            taken = [self._waiting.get()]
-            try:
-                while len(taken) < MOST:
-                    taken.append(self._waiting.get_nowait())
-            except Empty:
-                pass
-            self._answer(taken)
+    def _all_that_waits(self) -> list[tuple[Arrival, "Future[Outcome]"]]:
+        taken: list[tuple[Arrival, Future[Outcome]]] = []
+        try:
+            while len(taken) < MOST:
+                taken.append(self._waiting.get_nowait())
+        except Empty:
+            pass
+        return taken
 
-    def _answer(self, taken: list[tuple[Arrival, "Future[Outcome]"]]) -> None:
+    def _answer(self, taken: Sequence[tuple[Arrival, "Future[Outcome]"]]) -> None:
         try:
             given = self._record([arrival for arrival, _ in taken], self._chosen)
         except Exception as error:  # noqa: BLE001 (nobody may wait for ever, whatever broke)

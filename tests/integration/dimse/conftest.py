@@ -143,9 +143,9 @@ def hub(
                 monkeypatch.setenv(name, value)
             read_settings.cache_clear()
             chosen = read_settings()
-            together, errands = Together(chosen), Errands(chosen)
-            server = Server(chosen, server_context(chosen), record=together.ask, asked=errands.ring)
-            for thread in (together, errands, server):
+            errands = Errands(chosen)
+            server = Server(chosen, server_context(chosen), record=Together(chosen).ask, asked=errands.ring)
+            for thread in (errands, server):
                 thread.start()
             until.callback(server.close, 1.0)
             until.callback(errands.join, WITHIN_S)
