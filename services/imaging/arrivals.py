@@ -1,12 +1,13 @@
 """How an instance comes in, whichever door it uses: kept whole or put aside, recorded with its study, and said.
 
-A sender is told of success after the commit: the file is on disk before (`files`), and the row, the study's next step,
+A sender is told of success after the commit: the file is on disk before it (`files`); the row, the study's next step,
 the event and the audit record commit together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
@@ -31,9 +32,10 @@ BYTES: Final = Counter("hub_imaging_stored_bytes", "Bytes of new instances")
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file that is kept and not recorded yet.
+    """A file that is kept, or about to be, and not recorded yet.
 
     Attributes:
+        kept: returns once the file is kept; the commit waits for it, so that disk and database work side by side.
         sitting: of its sender; who brings pixels of a study is on record once a sitting.
         every: how often the arrival of a study is said at most; what comes between is said together.
         noted: the studies of which the sitting is on record already.
@@ -44,16 +46,23 @@ class Arrival:
     sitting: str
     every: timedelta = timedelta(0)
     noted: set[str] = field(default_factory=set)
+    kept: Callable[[], None] = lambda: None
 
 
 def take(
-    part: Spooled, chosen: Settings, *, study: str | None = None, named: Reference | None = None
+    part: Spooled,
+    chosen: Settings,
+    *,
+    study: str | None = None,
+    named: Reference | None = None,
+    keep: Callable[[Path, Spooled], None] = files.keep,
 ) -> Instance | Refused:
     """Put one file where it belongs: under its content, or aside.
 
     Args:
         study: that the sender says it belongs to.
         named: SOP class and instance that the sender says it is.
+        keep: moves a good file to its place, or begins to.
 
     Raises:
         Unavailable: the disk is full or away, or the database.
@@ -66,11 +75,12 @@ def take(
         return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid), chosen)
     if named is not None and named != (instance.sop_class, instance.uid):
         return _put_aside(part, Refused(Failure.OTHER_OBJECT, instance.sop_class, instance.uid), chosen)
-    files.keep(chosen.store_dir, part)
+    keep(chosen.store_dir, part)
     return instance
 
 
 def _put_aside(part: Spooled, refused: Refused, chosen: Settings) -> Refused:
+    files.sync(part)
     files.quarantine(chosen.store_dir, part.digest, part.path)
     with store.transaction() as session:
         store.quarantine(session, part.digest, part.size, refused.reason)
@@ -90,6 +100,8 @@ def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failu
         for uid in sorted({arrival.instance.study for arrival in arrivals}):  # sorted: nobody waits in a circle
             places = [place for place, arrival in enumerate(arrivals) if arrival.instance.study == uid]
             outcomes |= zip(places, _record(session, uid, [arrivals[place] for place in places], chosen), strict=True)
+        for arrival in arrivals:
+            arrival.kept()
     for place, outcome in outcomes.items():
         INSTANCES.labels(str(outcome)).inc()
         BYTES.inc(arrivals[place].instance.size if outcome is Stored.NEW else 0)
@@ -121,6 +133,7 @@ def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chose
     for arrival, (outcome, digest) in zip(arrivals, known, strict=True):
         own = arrival.instance.digest
         if own != digest and own not in others:  # one file, though it may come several times at once
+            arrival.kept()
             others[own] = _settle_other(session, arrival.instance, outcome, digest, chosen)
         outcomes.append(outcome if own == digest else others[own])
     new = [arrival for arrival, outcome in zip(arrivals, outcomes, strict=True) if outcome is Stored.NEW]

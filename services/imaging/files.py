@@ -61,11 +61,16 @@ class Spool:
         except OSError as error:
             raise _no_room(error) from None
 
-    def finish(self) -> Spooled:
-        """The file is whole: let the disk have it."""
+    def finish(self, *, sync: bool = True) -> Spooled:
+        """The file is whole: let the disk have it.
+
+        Args:
+            sync: now; otherwise whoever keeps it calls `sync_and_keep`.
+        """
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if sync:
+                os.fsync(self._file.fileno())
             self._file.close()
         except OSError as error:
             raise _no_room(error) from None
@@ -97,6 +102,32 @@ def keep(store: Path, spooled: Spooled) -> None:
         Unavailable: the disk is full or away.
     """
     _move(spooled.path, path_of(store, spooled.digest))
+
+
+def sync_and_keep(store: Path, spooled: Spooled) -> None:
+    """As `keep`, for a file that the disk may not have yet.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    sync(spooled)
+    keep(store, spooled)
+
+
+def sync(spooled: Spooled) -> None:
+    """Let the disk have a whole file.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    try:
+        descriptor = os.open(spooled.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _no_room(error) from None
 
 
 def quarantine(store: Path, digest: str, path: Path | None = None) -> None:

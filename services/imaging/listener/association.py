@@ -163,8 +163,8 @@ class Association:
             self._asked()
         self._command, self.busy = None, False
 
-    def _arrival(self, instance: Instance) -> Arrival:
-        return Arrival(instance, principal(self._caller), self._sitting, SAID_EVERY, self._noted)
+    def _arrival(self, instance: Instance, kept: Callable[[], None]) -> Arrival:
+        return Arrival(instance, principal(self._caller), self._sitting, SAID_EVERY, self._noted, kept)
 
     def _abort(self, reason: int) -> None:
         with suppress(Closed):

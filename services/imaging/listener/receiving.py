@@ -4,12 +4,15 @@ Sources: DICOM PS3.4 B.2.3 (status codes of C-STORE), PS3.10 7.1 (file meta info
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+from pathlib import Path
 from typing import Final
 
-from services.imaging import arrivals
+from services.imaging import arrivals, files
 from services.imaging.arrivals import Arrival
 from services.imaging.domain.instance import Failure, Reference, Refused, Stored
-from services.imaging.files import Spool
+from services.imaging.files import Spool, Spooled
 from services.imaging.listener.command_set import SUCCESS, Command
 from services.imaging.listener.negotiation import IMPLEMENTATION, VERSION, Context
 from services.imaging.listener.together import Outcome
@@ -19,6 +22,8 @@ from shared.telemetry import log
 
 Answer = tuple[int, str]
 """A status and an error comment."""
+
+DISK_THREADS: Final = 8
 
 OUT_OF_RESOURCES: Final = (0xA700, "cannot be stored now; send again")
 REFUSALS: Final[dict[Failure, Answer]] = {
@@ -30,6 +35,12 @@ REFUSALS: Final[dict[Failure, Answer]] = {
     Failure.CONFLICT: (0xC002, "kept in quarantine: other content has this UID"),
     Failure.OTHER_OBJECT: (0xA900, "kept in quarantine: data set is of another SOP class or UID"),
 }
+
+
+@cache
+def _disk() -> ThreadPoolExecutor:
+    """Files go to the disk here while their rows go to the database."""
+    return ThreadPoolExecutor(DISK_THREADS, "disk")
 
 
 class Receiving:
@@ -89,10 +100,18 @@ class Receiving:
 
     def _settle(self, spool: Spool) -> Answer:
         named = Reference(self._command.sop_class, self._command.uid)
-        taken = arrivals.take(spool.finish(), self._chosen, named=named)
+        keeping: list[Future[None]] = []
+
+        def keep(store: Path, part: Spooled) -> None:
+            keeping.append(_disk().submit(files.sync_and_keep, store, part))
+
+        taken = arrivals.take(spool.finish(sync=False), self._chosen, named=named, keep=keep)
         if isinstance(taken, Refused):
             return REFUSALS[taken.reason]
-        outcome = self._record(self._arrival(taken))
+        try:
+            outcome = self._record(self._arrival(taken, keeping[0].result))
+        finally:
+            wait(keeping)  # the spooled file goes when this ends
         return (SUCCESS, "") if isinstance(outcome, Stored) else REFUSALS[outcome]
 
     def _fail(self, error: HubError) -> None:

@@ -1,7 +1,7 @@
 """What comes on several associations at the same time shares a commit; each sender is answered after it.
 
-Whoever finds nobody at work records all that waits, its own with the others'; a sender alone is served on its own thread,
-and nothing waits for company. See docs/adr/0011-group-commit.md and 0014-dimse.md.
+Whoever finds nobody at work records all that waits, its own with the others'; a sender alone is served on its own
+thread, and nothing waits for company. See docs/adr/0011-group-commit.md and 0014-dimse.md.
 """
 
 import threading
