@@ -82,7 +82,9 @@ def test_exactly_the_table_is_allowed_where_a_site_has_its_own_servers(build: Ca
 
 def common(hub: list[End], by: dict[str, set[str]]) -> set[Edge]:
     doors = by["api"] - {"simulator-api"}
-    seen = edges(["monitoring"], by["worker"] | by["relay"] | by["listener"], [9090]) | edges(["monitoring", "ingress"], doors, [8080])
+    seen = edges(["monitoring"], by["worker"] | by["relay"] | by["listener"], [9090]) | edges(
+        ["monitoring", "ingress"], doors, [8080]
+    )
     return seen | edges(names(hub), ["dns"], [53])
 
 
