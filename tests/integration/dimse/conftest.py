@@ -173,7 +173,7 @@ class Orthanc:
 
 
 @pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Callable[[int, int], Orthanc]]:
+def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[[int, int], Orthanc]]:
     """Call it with the port of our listener and its own for an archive that knows us as HUB."""
     root = _root_of("usr/sbin/Orthanc")
     with ExitStack() as until:
@@ -199,7 +199,7 @@ def orthanc(tmp_path: Path) -> Iterator[Callable[[int, int], Orthanc]]:
             path.write_text(json.dumps(settings))
             child = subprocess.Popen(
                 [str(root / "usr/sbin/Orthanc"), str(path)],
-                env={"PATH": os.defpath, "LD_LIBRARY_PATH": packages.libraries(root), "TCP_NODELAY": "1"},
+                env=dcmtk.environment() | {"LD_LIBRARY_PATH": packages.libraries(root)},
                 stdout=(tmp_path / "orthanc.log").open("wb"),
                 stderr=subprocess.STDOUT,
             )
