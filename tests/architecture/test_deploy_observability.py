@@ -41,7 +41,21 @@ DECLARED = re.compile(
 )
 SUFFIXES = {"Counter": ("_total",), "CounterMetricFamily": ("_total",), "Histogram": ("_bucket", "_sum", "_count")}
 BOUNDED = {
-    *("answer", "change", "decision", "event", "flagged", "held", "lane", "method", "model", "outcome", "route"),
+    *(
+        "answer",
+        "change",
+        "command",
+        "decision",
+        "event",
+        "flagged",
+        "held",
+        "lane",
+        "method",
+        "model",
+        "outcome",
+        "reason",
+        "route",
+    ),
     *("service", "sqlstate", "state", "status", "type", "version"),
 }
 """Labels whose values come from a table in the code, from a model package, or from HTTP."""

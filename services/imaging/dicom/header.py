@@ -6,17 +6,23 @@ Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON m
 import logging
 import re
 import warnings
+import zlib
 from dataclasses import replace
 from functools import cache
+from io import BytesIO
+from os import fstat
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pydicom import config, dcmread
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.tag import BaseTag, Tag
 
 from services.imaging.dicom import subject
+from services.imaging.dicom.scan import IMPLICIT, Unusual, meta, scan
 from services.imaging.dicom.whole import NotTaken, pixels_follow
 from services.imaging.domain.instance import Failure, Instance
 from shared.errors import InvalidResource
@@ -53,6 +59,7 @@ TRANSFER_SYNTAXES: Final = frozenset(
     {
         "1.2.840.10008.1.2",
         "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
         "1.2.840.10008.1.2.4.50",
         "1.2.840.10008.1.2.4.51",
         "1.2.840.10008.1.2.4.57",
@@ -67,7 +74,22 @@ TRANSFER_SYNTAXES: Final = frozenset(
         "1.2.840.10008.1.2.5",
     }
 )
-"""Little endian, JPEG, JPEG-LS, JPEG 2000, RLE; not big endian, nor deflated: it can inflate without bound."""
+"""Little endian, deflated, JPEG, JPEG-LS, JPEG 2000, RLE; not big endian, which is retired."""
+
+DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+INFLATED: Final = 512 * 1024 * 1024
+"""Bytes to which a deflated data set may grow; a small file could become any size."""
+
+HEAD: Final = 16 * 1024 * 1024
+"""Bytes of a deflated data set in which its header must end."""
+
+SCANNED: Final = 64 * 1024
+"""Bytes in which the header of most instances ends."""
+
+_SYNTAX: Final = 0x00020010
+_FIRST_PIXELS: Final = 0x7FE00008
+_TAGS: Final = [(keyword, int(Tag(keyword)), dictionary_VR(keyword).encode()) for keyword in HEADER]
+_WANTED: Final = {tag: vr for _, tag, vr in _TAGS}
 
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH: Final = 64
@@ -141,13 +163,73 @@ def source_header(path: Path) -> Dataset:
 
 def _read(path: Path) -> tuple[dict[str, str], bool]:
     """The values of `HEADER` and the transfer syntax, and whether there are pixels."""
-    syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
-    if syntax not in TRANSFER_SYNTAXES:
-        raise NotTaken(Failure.TRANSFER_SYNTAX)
     with path.open("rb") as file:
+        size = fstat(file.fileno()).st_size
+        try:
+            return _scan(file, size)
+        except Unusual:
+            file.seek(0)
+        syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+        if syntax not in TRANSFER_SYNTAXES:
+            raise NotTaken(Failure.TRANSFER_SYNTAX)
+        if syntax == DEFLATED:
+            return _read_deflated(file)
         header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER), defer_size=LONGEST)
         values = {keyword: _text(header, keyword) for keyword in HEADER}
-        return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file)
+        return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file, size)
+
+
+def _scan(file: BinaryIO, size: int) -> tuple[dict[str, str], bool]:
+    """As `_read`, for plain headers."""
+    data = file.read(SCANNED)
+    found, start = meta(data)
+    syntax = found.get(_SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
+    if syntax not in TRANSFER_SYNTAXES - {DEFLATED}:
+        raise Unusual(syntax)
+    scanned = scan(data, start, _WANTED, implicit=syntax == IMPLICIT, whole=len(data) == size)
+    values = {keyword: _plain(scanned.values.get(tag, b""), vr) for keyword, tag, vr in _TAGS}
+    file.seek(scanned.end)
+    return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file, size)
+
+
+def _plain(value: bytes, vr: bytes) -> str:
+    """A value as `_text` gives it."""
+    if len(value) > LONGEST or not value.isascii():
+        raise Unusual("a value that is long, or in another character set")
+    if vr == b"US":
+        if len(value) not in {0, 2}:
+            raise Unusual("several numbers")
+        return str(int.from_bytes(value, "little")) if value else ""
+    text = value.decode("ascii").replace("\0", "").strip()
+    if vr == b"IS" and not re.fullmatch(r"[+-]?[0-9]*", text):
+        raise Unusual("no number")
+    return text
+
+
+def _read_deflated(file: BinaryIO) -> tuple[dict[str, str], bool]:
+    """As `_read`, without ever holding more than the header, and not beyond `INFLATED` (PS3.5 A.5)."""
+    _, start = meta(file.read(SCANNED))
+    file.seek(start)
+    inflating, head, total = zlib.decompressobj(-zlib.MAX_WBITS), bytearray(), 0
+    rest = b""
+    while not inflating.eof:
+        rest = rest or file.read(SCANNED)
+        piece = inflating.decompress(rest, SCANNED)
+        if not piece and not rest:
+            raise NotTaken(Failure.DAMAGED)
+        rest = inflating.unconsumed_tail
+        total += len(piece)
+        head += piece[: max(0, HEAD - len(head))]
+        if total > INFLATED:
+            raise NotTaken(Failure.DAMAGED)
+    inflated = BytesIO(head)
+    header = read_dataset(inflated, False, True, stop_when=_at_pixels, specific_tags=[Tag(tag) for tag in HEADER])
+    values = {keyword: _text(Dataset(header), keyword) for keyword in HEADER}
+    return {**values, "TransferSyntaxUID": DEFLATED}, pixels_follow(inflated, total)
+
+
+def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int(tag) >= _FIRST_PIXELS
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Instance:
 
 
 class Failure(StrEnum):
-    """Why a file was not taken in; it waits in quarantine under this reason."""
+    """Why a file was not taken in; it waits in quarantine under this reason.
+
+    OTHER_OBJECT: the data set is of another SOP class or instance than the request says.
+    """
 
     NOT_DICOM = "not-dicom"
     DAMAGED = "damaged"
@@ -60,6 +64,7 @@ class Failure(StrEnum):
     TRANSFER_SYNTAX = "transfer-syntax"
     OTHER_STUDY = "other-study"
     CONFLICT = "conflict"
+    OTHER_OBJECT = "other-object"
 
 
 class Stored(StrEnum):
@@ -68,3 +73,27 @@ class Stored(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"
     OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was put aside; UIDs as far as they could be read."""
+
+    reason: Failure
+    sop_class: str = ""
+    uid: str = ""
+
+
+class SeriesCount(NamedTuple):
+    """A series and how many of its instances are stored."""
+
+    uid: str
+    modality: str
+    instances: int
+
+
+class Reference(NamedTuple):
+    """An instance as others name it: the UIDs of its SOP class and its own."""
+
+    sop_class: str
+    uid: str

@@ -6,9 +6,41 @@ from sqlalchemy.orm import Session
 
 from services.imaging.store.analyses import Answer, Answered, answers_lately, count_studies, save_answer, save_shadow
 from services.imaging.store.consents import denies_ai, keep_consents
-from services.imaging.store.instances import add, find_instance, list_instances, quarantine
+from services.imaging.store.errands import (
+    Commitment,
+    Retrieval,
+    ask_commitment,
+    ask_retrieval,
+    end_commitment,
+    end_retrieval,
+    lease_commitment,
+    lease_retrieval,
+    put_off_commitment,
+    put_off_retrieval,
+)
+from services.imaging.store.instances import (
+    Known,
+    add,
+    count_series,
+    find_files,
+    find_instance,
+    list_instances,
+    quarantine,
+)
 from services.imaging.store.registry import Change, add_model, changes, models, move
-from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
+from services.imaging.store.studies import (
+    announce,
+    arm,
+    expect_prior,
+    find,
+    hold,
+    lock,
+    mark,
+    mark_said,
+    now,
+    revoke,
+    say_later,
+)
 from shared import db
 
 transaction = partial(db.transaction, "imaging")
@@ -17,28 +49,44 @@ __all__ = [
     "Answer",
     "Answered",
     "Change",
+    "Commitment",
+    "Known",
+    "Retrieval",
     "Session",
     "add",
     "add_model",
     "announce",
     "answers_lately",
     "arm",
+    "ask_commitment",
+    "ask_retrieval",
     "changes",
+    "count_series",
     "count_studies",
     "denies_ai",
+    "end_commitment",
+    "end_retrieval",
+    "expect_prior",
     "find",
+    "find_files",
     "find_instance",
     "hold",
     "keep_consents",
+    "lease_commitment",
+    "lease_retrieval",
     "list_instances",
     "lock",
     "mark",
+    "mark_said",
     "models",
     "move",
     "now",
+    "put_off_commitment",
+    "put_off_retrieval",
     "quarantine",
     "revoke",
     "save_answer",
     "save_shadow",
+    "say_later",
     "transaction",
 ]

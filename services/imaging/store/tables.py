@@ -1,5 +1,7 @@
 """The tables of imaging."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -36,6 +38,10 @@ STUDY = Table(
     Column("first_seen_at", DateTime(timezone=True), nullable=False),
     Column("last_instance_at", DateTime(timezone=True)),
     Column("look_at", DateTime(timezone=True)),
+    Column("prior", Boolean, nullable=False, server_default="false"),
+    Column("said", Integer, nullable=False, server_default="0"),
+    Column("said_at", DateTime(timezone=True)),
+    Column("say_at", DateTime(timezone=True)),
 )
 BY_ORDER = Index("study_orders", STUDY.c.orders, postgresql_using="gin")
 BY_STATE = Index("study_state", STUDY.c.state)
@@ -148,3 +154,36 @@ CONSENT = Table(
     Column("ends", DateTime(timezone=True)),
 )
 CONSENT_OF = Index("consent_patient", CONSENT.c.patient)
+
+
+def _due() -> list[Column[Any]]:
+    """A piece of work for the listener: when it is due, how often it was tried, and how it ended."""
+    return [
+        Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("ended_at", DateTime(timezone=True)),
+        Column("error", Text),
+    ]
+
+
+COMMITMENT = Table(
+    "commitment",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("transaction", Text, nullable=False),
+    Column("instances", JSONB, nullable=False),
+    *_due(),
+    UniqueConstraint("peer", "transaction", name="commitment_once"),
+)
+
+RETRIEVAL = Table(
+    "retrieval",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("study", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    *_due(),
+    UniqueConstraint("study", name="retrieval_once"),
+)
