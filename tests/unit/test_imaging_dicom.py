@@ -4,14 +4,17 @@ from importlib.metadata import files
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from services.imaging.dicom import derived, header, pixels
+from services.imaging.dicom import derived, header, metadata, pixels
 from services.imaging.dicom.whole import NotTaken
 from services.imaging.domain.instance import Failure
 from services.imaging.inference.reader import strongest
+from shared.errors import NotFound
 
 REAL = ["RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm"]
 
@@ -75,15 +78,26 @@ def test_a_claim_of_too_many_pixels_is_refused_before_memory_is_asked_for(tmp_pa
         pixels.frame(tmp_path / "huge.dcm", 1)
 
 
-def test_metadata_shows_no_pixels_and_no_endless_element(tmp_path: Path) -> None:
+def test_metadata_names_what_is_long_and_its_address_leads_to_the_bytes(tmp_path: Path) -> None:
     made = dcmread(real("RG1_UNCR.dcm"))
+    item = Dataset()
+    item.add_new((0x0042, 0x0011), "OB", b"y" * 5000)
     made.add_new((0x0009, 0x0010), "LO", "SOMEBODY")
     made.add_new((0x0009, 0x1001), "OB", b"x" * 200_000)
+    made.add_new((0x0009, 0x1002), "OB", b"short ")
+    made.add_new((0x0040, 0xA043), "SQ", [item])
     made.save_as(tmp_path / "long.dcm")
-    shown = header.to_json(tmp_path / "long.dcm")
-    assert "7FE00010" not in shown
-    assert "00091001" not in shown
+    shown = orjson.loads(metadata.to_json(tmp_path / "long.dcm", "https://hub.example/bulkdata", has_pixels=True))
+    assert shown["7FE00010"] == {"vr": "OW", "BulkDataURI": "https://hub.example/bulkdata/7FE00010"}
+    assert shown["00091001"] == {"vr": "OB", "BulkDataURI": "https://hub.example/bulkdata/00091001"}
+    assert shown["00091002"]["InlineBinary"] == "c2hvcnQg"
+    assert shown["0040A043"]["Value"][0]["00420011"]["BulkDataURI"].endswith("bulkdata/0040A043/0/00420011")
+    assert metadata.bulk(tmp_path / "long.dcm", "00091001") == b"x" * 200_000
+    assert metadata.bulk(tmp_path / "long.dcm", "0040A043/0/00420011") == b"y" * 5000
     assert shown["00100020"]["Value"] == ["9RG1"]
+    for place in ("00100020", "0040A043", "0040A043/7/00420011", "x", "", "0040A043/0", "FFFFFFFFFF"):
+        with pytest.raises(NotFound):
+            metadata.bulk(tmp_path / "long.dcm", place)
 
 
 def test_a_heat_map_made_twice_is_the_same_file_and_points_to_its_picture() -> None:

@@ -1,4 +1,4 @@
-"""DICOM headers as they come, without trust: what the hub keeps of them, and all of them as JSON.
+"""DICOM headers as they come, without trust: what the hub keeps of them.
 
 Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON model).
 """
@@ -16,9 +16,12 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from services.imaging.dicom import findable
+from services.imaging.dicom.opened import opened
 from services.imaging.dicom.whole import NotTaken, pixels_follow
+from services.imaging.domain.attributes import STORED
 from services.imaging.domain.instance import Failure, Instance
-from shared.errors import InvalidResource
+from shared.errors import InvalidResource, Unavailable
 
 HEADER: Final = (
     "SOPClassUID",
@@ -41,13 +44,15 @@ HEADER: Final = (
 LONGEST: Final = 1024
 """Bytes of the longest header element that is read at the door; a longer one is damage or an attack."""
 
-SHOWN: Final = 64 * 1024
-"""Bytes of the longest element that /metadata shows."""
+DEFERRED: Final = 64 * 1024
+"""Bytes from which on an element stays on the disk until somebody asks for it."""
 
 TRANSFER_SYNTAXES: Final = frozenset(
     {
         "1.2.840.10008.1.2",
         "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
         "1.2.840.10008.1.2.4.50",
         "1.2.840.10008.1.2.4.51",
         "1.2.840.10008.1.2.4.57",
@@ -62,8 +67,11 @@ TRANSFER_SYNTAXES: Final = frozenset(
         "1.2.840.10008.1.2.5",
     }
 )
-"""Little endian, JPEG, JPEG-LS, JPEG 2000, RLE; not big endian, nor deflated: it can inflate without bound."""
+"""Little and big endian, deflated, JPEG, JPEG-LS, JPEG 2000 (HT too), RLE; no video."""
 
+BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
+
+_TAGS: Final = sorted({*HEADER, *(attribute.keyword for attribute in STORED)})
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH: Final = 64
 
@@ -84,65 +92,51 @@ def parse(path: Path, digest: str, size: int) -> Instance:
     """
     _quiet()
     try:
-        values, has_pixels = _read(path)
-    except NotTaken:
+        values, attributes, has_pixels = _read(path)
+    except (NotTaken, Unavailable):
         raise
     except InvalidDicomError:
         raise NotTaken(Failure.NOT_DICOM) from None
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
         raise NotTaken(Failure.DAMAGED) from None
-    return _instance(values, digest, size, has_pixels=has_pixels)
+    return replace(_instance(values, digest, size, has_pixels=has_pixels), attributes=attributes)
 
 
 def describe(made: Dataset, digest: str, size: int) -> Instance:
     """What `parse` would say of the file of an instance that the hub made."""
     values = {keyword: _text(made, keyword) for keyword in HEADER}
     values["TransferSyntaxUID"] = str(made.file_meta.TransferSyntaxUID)
-    return replace(_instance(values, digest, size, has_pixels=True), hub_made=True)
-
-
-def to_json(path: Path) -> dict[str, Any]:
-    """A header in the DICOM JSON model, without pixels and without elements too long to show.
-
-    Raises:
-        Unreadable: it was whole when it came, and is not now.
-    """
-    _quiet()
-    try:
-        header = dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
-        for tag, element in list(header.items()):
-            if (getattr(element, "length", 0) or 0) > SHOWN:
-                del header[tag]
-        made: dict[str, Any] = header.to_json_dict(
-            suppress_invalid_tags=True, bulk_data_threshold=LONGEST, bulk_data_element_handler=lambda _: ""
-        )
-    except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
-        raise Unreadable("The header cannot be read") from None
-    return {tag: element for tag, element in made.items() if element.get("BulkDataURI") != ""}
+    described = _instance(values, digest, size, has_pixels=True)
+    return replace(described, hub_made=True, attributes=findable.attributes(made))
 
 
 def source_header(path: Path) -> Dataset:
-    """The header that a derived picture copies from.
+    """All of a header, without its pixels.
 
     Raises:
         Unreadable: it was whole when it came, and is not now.
     """
     _quiet()
     try:
-        return dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
+        with opened(path) as file:
+            return dcmread(file, stop_before_pixels=True, defer_size=DEFERRED if file.name == str(path) else None)
+    except Unavailable:
+        raise
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
         raise Unreadable("The header cannot be read") from None
 
 
-def _read(path: Path) -> tuple[dict[str, str], bool]:
-    """The values of `HEADER` and the transfer syntax, and whether there are pixels."""
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Any], bool]:
+    """The values of `HEADER` and the transfer syntax, what searches want, and whether there are pixels."""
     syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
     if syntax not in TRANSFER_SYNTAXES:
         raise NotTaken(Failure.TRANSFER_SYNTAX)
-    with path.open("rb") as file:
-        header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER), defer_size=LONGEST)
+    with opened(path) as file:
+        header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS, defer_size=LONGEST)
         values = {keyword: _text(header, keyword) for keyword in HEADER}
-        return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file)
+        attributes = findable.attributes(header)
+        has_pixels = pixels_follow(file, "big" if syntax == BIG_ENDIAN else "little")
+        return {**values, "TransferSyntaxUID": syntax}, attributes, has_pixels
 
 
 @cache

@@ -1,7 +1,9 @@
 """One DICOM instance as its header describes it, and what becomes of it at the door."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Instance:
         birth_date: YYYYMMDD, as written.
         has_pixels: whether Pixel Data (7FE0,0010) is there.
         hub_made: whether this hub derived it; such ones are never counted and never read.
+        attributes: what searches match and answer, in the DICOM JSON model (PS3.18 F.2); on the way in only, as the
+            store gives it back to searches alone.
     """
 
     uid: str
@@ -39,6 +43,7 @@ class Instance:
     birth_date: str
     has_pixels: bool
     hub_made: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def is_secondary(self) -> bool:
         """Made after the examination from other pictures: Image Type (0008,0008) value 2, PS3.3 C.7.6.1.1.2."""
@@ -54,6 +59,7 @@ class Failure(StrEnum):
     TRANSFER_SYNTAX = "transfer-syntax"
     OTHER_STUDY = "other-study"
     CONFLICT = "conflict"
+    TOO_LARGE = "too-large"
 
 
 class Stored(StrEnum):

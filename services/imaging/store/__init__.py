@@ -5,6 +5,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.imaging.store.analyses import Answer, count_studies, save_answer
+from services.imaging.store.finding import Match, search
 from services.imaging.store.instances import add, find_instance, list_instances, quarantine
 from services.imaging.store.studies import announce, arm, find, hold, lock, mark, now, revoke
 from shared import db
@@ -13,6 +14,7 @@ transaction = partial(db.transaction, "imaging")
 
 __all__ = [
     "Answer",
+    "Match",
     "Session",
     "add",
     "announce",
@@ -28,5 +30,6 @@ __all__ = [
     "quarantine",
     "revoke",
     "save_answer",
+    "search",
     "transaction",
 ]

@@ -7,13 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.instance import Failure, Instance, Stored
+from services.imaging.store.finding import note
 from services.imaging.store.tables import INSTANCE, QUARANTINE, STUDY
 from shared.errors import NotFound
 
 LISTED = 10_000
 """Instances of one study that are listed at most; the largest CT has some thousands."""
 
-_COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance)]
+_COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance) if field.name != "attributes"]
 _ADD = insert(INSTANCE).on_conflict_do_nothing().returning(INSTANCE.c.uid)
 _SHOWN = (INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.uid)
 _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).order_by(*_SHOWN).limit(LISTED)
@@ -23,6 +24,7 @@ _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).o
 def add(session: Session, instance: Instance) -> Stored | Failure:
     """Record an instance of a locked study, or say what is known of its UID already."""
     if session.execute(_ADD, vars(instance)).one_or_none():
+        note(session, [instance])
         if not instance.hub_made:
             arrived = update(STUDY).where(STUDY.c.uid == instance.study).values(last_instance_at=func.now())
             session.execute(arrived)

@@ -39,7 +39,10 @@ def test_metadata_is_the_header_without_the_pixels(stored: tuple[Any, Any]) -> N
         [header] = answer.json()
         assert header["00080018"]["Value"] == [one.uid]
         assert header["00280010"]["Value"] == [120]
-        assert "7FE00010" not in header
+        assert header["7FE00010"] == {
+            "vr": "OW",
+            "BulkDataURI": f"http://127.0.0.1:8080{place(one, '/bulkdata/7FE00010')}",
+        }
 
 
 def test_a_file_comes_back_as_it_went_in(stored: tuple[Any, Any]) -> None:
