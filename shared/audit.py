@@ -19,7 +19,9 @@ from shared.security import Principal
 Action = Literal["C", "R", "U", "D", "E"]
 """FHIR audit-event-action: create, read, update, delete, execute."""
 
-Kind = Literal["rest", "sign-in", "sign-out", "refusal", "dicom-read", "dicom-query", "dicom-store", "sign", "replay"]
+Kind = Literal[
+    "rest", "sign-in", "sign-out", "refusal", "dicom-read", "dicom-query", "dicom-store", "sign", "replay", "quarantine"
+]
 
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _KINDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -31,6 +33,7 @@ _KINDS: Final[dict[str, tuple[str, str, str]]] = {
     "dicom-query": (_DCM, "110112", "Query"),
     "dicom-store": (_DCM, "110104", "DICOM Instances Transferred"),
     "sign": (f"{BASE}/CodeSystem/audit-event-type", "signature", "Report signed"),
+    "quarantine": (f"{BASE}/CodeSystem/audit-event-type", "quarantine", "File in quarantine decided about"),
     "replay": (f"{BASE}/CodeSystem/audit-event-type", "replay", "Dead letter replayed"),
 }
 

@@ -68,3 +68,12 @@ class Stored(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"
     OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was put aside; UIDs as far as they could be read."""
+
+    reason: Failure
+    sop_class: str = ""
+    uid: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ScalarSelect, Select, and_, func, select
+from sqlalchemy import ScalarSelect, Select, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,9 @@ from services.imaging.domain.instance import Instance
 from services.imaging.domain.search import Search
 from services.imaging.store.matching import matching
 from services.imaging.store.tables import INSTANCE, SERIES_FOUND, STUDY_FOUND
+
+NAMELESS: Final = "\n"
+"""The names of a study whose patient has none."""
 
 _LEVELS: Final = {
     level: frozenset(attribute.tag for attribute in STORED if attribute.level is level) for level in Level
@@ -56,6 +59,25 @@ def note(session: Session, instances: Sequence[Instance]) -> None:
         described = {"study": instance.study, "uid": instance.series, "attributes": series}
         number = first_value(series, "00200011")
         session.execute(_ADD_SERIES, described | {"modality": instance.modality, "number": number})
+
+
+def list_unindexed(session: Session, limit: int, after: str = "") -> list[tuple[str, str]]:
+    """UID and digest of instances that came before searches did, in the order of their UIDs."""
+    query = select(INSTANCE.c.uid, INSTANCE.c.digest).where(INSTANCE.c.attributes.is_(None), INSTANCE.c.uid > after)
+    return [(row.uid, row.digest) for row in session.execute(query.order_by(INSTANCE.c.uid).limit(limit))]
+
+
+def describe(session: Session, instance: Instance) -> None:
+    """Keep what an instance is found by that is stored already, and complete what is known of its study and series."""
+    split = split_levels(instance.attributes)
+    of_instance = INSTANCE.c.uid == instance.uid
+    session.execute(update(INSTANCE).where(of_instance).values(attributes=dict(instance.attributes)))
+    study, series = split[Level.STUDY], split[Level.SERIES]
+    richer = (STUDY_FOUND.c.uid == instance.study, STUDY_FOUND.c.patient_name == NAMELESS)
+    session.execute(update(STUDY_FOUND).where(*richer).values(**keys_of(study), attributes=study))
+    number = {"number": first_value(series, "00200011")}
+    same = (SERIES_FOUND.c.study == instance.study, SERIES_FOUND.c.uid == instance.series)
+    session.execute(update(SERIES_FOUND).where(*same).values(**number, attributes=series))
 
 
 def search(session: Session, asked: Search, study: str | None = None, series: str | None = None) -> list[Match]:
@@ -99,7 +121,7 @@ def keys_of(study: dict[str, Any]) -> dict[str, str]:
         "study_time": str(first_value(study, "00080030") or ""),
         "accession": str(first_value(study, "00080050") or ""),
         "patient_id": str(first_value(study, "00100020") or ""),
-        "patient_name": "".join(f"\n{name.upper().rstrip('^')}" for name in names) + "\n",
+        "patient_name": "".join(f"\n{name.upper().rstrip('^')}" for name in names) + NAMELESS,
     }
 
 

@@ -1,4 +1,4 @@
-"""Instances, and what was refused."""
+"""Instances."""
 
 from dataclasses import fields
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from services.imaging.domain.instance import Failure, Instance, Stored
 from services.imaging.store.finding import note
-from services.imaging.store.tables import INSTANCE, QUARANTINE, STUDY
+from services.imaging.store.tables import INSTANCE, STUDY
 from shared.errors import NotFound
 
 LISTED = 10_000
@@ -53,9 +53,3 @@ def find_instance(session: Session, study: str, series: str, uid: str) -> Instan
     if row is None:
         raise NotFound("There is no such instance")
     return Instance(*row)
-
-
-def quarantine(session: Session, digest: str, size: int, reason: Failure) -> None:
-    """Remember a file that was not taken in."""
-    row = insert(QUARANTINE).values(digest=digest, size=size, reason=str(reason))
-    session.execute(row.on_conflict_do_nothing(constraint="quarantine_once"))
