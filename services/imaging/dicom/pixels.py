@@ -16,9 +16,9 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pack_bits, pixel_array
 
 from services.imaging.dicom.codestream import declared
+from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import DEFERRED, Unreadable, source_header
 from services.imaging.dicom.opened import opened
-from shared.errors import Unavailable
 
 LARGEST_FRAME: Final = 512 * 1024 * 1024
 """Bytes of the largest frame that is decoded, whatever a header claims; a mammogram has about 50 MB."""
@@ -55,7 +55,7 @@ def stored_frame(path: Path, number: int) -> bytes:
     frames = _frames(header)
     if not 0 < number <= frames:
         raise IndexError(number)
-    with opened(path) as file:
+    with guarded("The frame does not lie in its file"), opened(path) as file:
         return _compressed(file, number - 1, frames)
 
 
@@ -66,10 +66,8 @@ def picture(path: Path) -> NDArray[np.float32]:
         Unreadable: the pixels cannot be decoded, or are no greyscale picture.
     """
     values, header = decode(path, 0, raw=False)
-    try:
+    with guarded("The grey scale cannot be applied"):
         shown = apply_voi_lut(apply_modality_lut(values, header), header).astype(np.float32)
-    except Exception:  # noqa: BLE001 (whatever a LUT holds)
-        raise Unreadable("The grey scale cannot be applied") from None
     if shown.ndim != 2:  # noqa: PLR2004 (rows and columns)
         raise Unreadable("The picture is not greyscale")
     if header.PhotometricInterpretation == "MONOCHROME1":
@@ -101,16 +99,11 @@ def decode(path: Path, index: int, *, raw: bool) -> tuple[NDArray[Any], Dataset]
         raise IndexError(index)
     if size > LARGEST_FRAME:
         raise Unreadable("The picture is too large to be decoded")
-    try:
-        with opened(path) as file:
-            if header.file_meta.TransferSyntaxUID.is_encapsulated:
-                _require_honest(_compressed(file, index, frames), header, size)
-                file.seek(0)
-            return pixel_array(file, index=index, raw=raw), header
-    except (Unreadable, Unavailable):
-        raise
-    except Exception:  # noqa: BLE001 (decoders raise what a hostile file makes them raise; MemoryError too)
-        raise Unreadable("The pixels cannot be decoded") from None
+    with guarded("The pixels cannot be decoded"), opened(path) as file:
+        if header.file_meta.TransferSyntaxUID.is_encapsulated:
+            _require_honest(_compressed(file, index, frames), header, size)
+            file.seek(0)
+        return pixel_array(file, index=index, raw=raw), header
 
 
 def frames_of(path: Path, count: int) -> Iterator[bytes]:
@@ -132,14 +125,12 @@ def _frames(header: Dataset) -> int:
 
 def _compressed(file: BinaryIO, index: int, frames: int) -> bytes:
     """A frame (from 0) out of the items in which it lies (PS3.5 A.4)."""
-    try:
+    with guarded("The frame does not lie in its file"):
         dcmread(file, stop_before_pixels=True, specific_tags=[], defer_size=DEFERRED)
         start = file.read(8)
         if start[4:6].isalpha():
             file.seek(4, 1)
         return get_frame(file, index, number_of_frames=frames)
-    except Exception:  # noqa: BLE001 (whatever the items hold)
-        raise Unreadable("The frame does not lie in its file") from None
 
 
 def _require_honest(compressed: bytes, header: Dataset, size: int) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
+from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import Unreadable
 from services.imaging.dicom.metadata import swapped
 from services.imaging.dicom.pixels import decode
@@ -56,15 +57,13 @@ def shown(path: Path, index: int, window: Window | None = None) -> NDArray[np.ui
         IndexError: there is no such frame.
     """
     values, header = decode(path, index, raw=False)
-    try:
+    with guarded("The picture cannot be shown"):
         if header.PhotometricInterpretation in _GREY:
             return _grey(values, tones(header, index), header, window)
         if header.PhotometricInterpretation == "PALETTE COLOR":
             values = apply_color_lut(values, _little_endian_palette(header))
             return _eight_bits(values, 16 if values.dtype.itemsize > 1 else 8)
         return _eight_bits(values, int(header.BitsStored))
-    except Exception:  # noqa: BLE001 (whatever a LUT holds)
-        raise Unreadable("The picture cannot be shown") from None
 
 
 def tones(header: Dataset, index: int) -> Dataset:

@@ -11,11 +11,11 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import Unreadable, source_header
 from services.imaging.dicom.metadata import swapped
 from services.imaging.dicom.opened import opened
 from services.imaging.dicom.pixels import LARGEST_FRAME, decode
-from shared.errors import Unavailable
 
 LARGEST: Final = LARGEST_FRAME
 """Bytes of the largest decompressed instance that is made."""
@@ -29,7 +29,7 @@ def explicit(path: Path) -> bytes:
     """
     header = source_header(path)
     syntax = header.file_meta.TransferSyntaxUID
-    try:
+    with guarded("The file cannot be written in Explicit VR Little Endian"):
         if syntax.is_encapsulated and "Rows" in header:
             _require_room(header)
             decode(path, 0, raw=True)  # refuses a frame that lies about its size, before all are decoded
@@ -42,10 +42,6 @@ def explicit(path: Path) -> bytes:
             made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             buffer = BytesIO()
             dcmwrite(buffer, made, implicit_vr=False, little_endian=True, enforce_file_format=True)
-    except (Unreadable, Unavailable):
-        raise
-    except Exception:  # noqa: BLE001 (decoders raise what a hostile file makes them raise; MemoryError too)
-        raise Unreadable("The file cannot be written in Explicit VR Little Endian") from None
     return buffer.getvalue()
 
 
