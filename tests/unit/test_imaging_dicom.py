@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import pydicom
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -12,6 +13,7 @@ from pydicom.uid import RLELossless
 
 from services.imaging.dicom import derived, header, metadata, pixels
 from services.imaging.dicom.whole import NotTaken
+from services.imaging.domain.attributes import STORED
 from services.imaging.domain.instance import Failure
 from services.imaging.inference.reader import strongest
 from shared.errors import NotFound
@@ -133,3 +135,28 @@ def test_the_region_is_the_box_around_the_strong_half() -> None:
     assert region is not None
     assert tuple(region) == pytest.approx((0.2, 0.2, 0.1, 0.2))
     assert strongest(np.zeros((10, 10), np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "examples_overlay.dcm", "emri_small.dcm", "MR_small_bigendian.dcm", "rtdose.dcm"]
+)
+def test_what_searches_find_is_what_pydicom_reads(name: str) -> None:
+    path = Path(pydicom.__file__).parent / "data" / "test_files" / name
+    made = dcmread(path, stop_before_pixels=True)
+    expected = made.to_json_dict(suppress_invalid_tags=True)
+    found = header.parse(path, "0" * 64, path.stat().st_size).attributes
+    assert len(found) > 15
+    for tag, element in found.items():
+        if element["vr"] != "SQ":
+            assert element["Value"] == expected[tag]["Value"], tag
+    missing = {attribute.tag for attribute in STORED if expected.get(attribute.tag, {}).get("Value")} - found.keys()
+    assert missing == set()
+
+
+def test_a_name_in_several_character_sets_is_found_in_its_groups(tmp_path: Path) -> None:
+    made = dcmread(real("RG1_UNCR.dcm"))
+    made.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    made.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    made.save_as(tmp_path / "name.dcm")
+    found = header.parse(tmp_path / "name.dcm", "0" * 64, 1).attributes["00100010"]["Value"]
+    assert found == [{"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}]

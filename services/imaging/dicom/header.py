@@ -15,6 +15,7 @@ from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
+from pydicom.tag import Tag
 
 from services.imaging.dicom import findable
 from services.imaging.dicom.opened import opened
@@ -71,7 +72,7 @@ TRANSFER_SYNTAXES: Final = frozenset(
 
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 
-_TAGS: Final = sorted({*HEADER, *(attribute.keyword for attribute in STORED)})
+_TAGS: Final = sorted({*(int(Tag(keyword)) for keyword in HEADER), *(int(attribute.tag, 16) for attribute in STORED)})
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH: Final = 64
 
