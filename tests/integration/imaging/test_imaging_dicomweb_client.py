@@ -39,7 +39,7 @@ def client(imaging: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         "--no-access-log",
     )
     with (tmp_path / "api.log").open("wb") as log:
-        api = subprocess.Popen(command, env=os.environ.copy(), stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=os.environ.copy(), stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
         while not _answers(f"http://127.0.0.1:{port}/readyz"):
@@ -49,8 +49,8 @@ def client(imaging: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         session.headers.update(hub.sign())
         yield DICOMwebClient(f"http://127.0.0.1:{port}/dicomweb", session=session)
     finally:
-        api.terminate()
-        api.wait(15)
+        process.terminate()
+        process.wait(15)
     assert "synth" not in (tmp_path / "api.log").read_text().lower()
 
 

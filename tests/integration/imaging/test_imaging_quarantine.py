@@ -110,8 +110,8 @@ def test_how_many_files_wait_is_a_figure(imaging: Any) -> None:
     hub.stow(b"no DICOM at all")
     registry = CollectorRegistry()
     registry.register(_Gauges())
-    assert registry.get_sample_value("hub_imaging_quarantined", {"reason": "not-dicom"}) == 1
-    assert registry.get_sample_value("hub_imaging_quarantined", {"reason": "conflict"}) == 0
+    assert registry.get_sample_value("hub_imaging_quarantined", {"outcome": "not-dicom"}) == 1
+    assert registry.get_sample_value("hub_imaging_quarantined", {"outcome": "conflict"}) == 0
 
 
 def test_instances_that_came_before_searches_did_are_found_after_the_command(
