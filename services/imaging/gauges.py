@@ -17,9 +17,7 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
         family.add_metric([str(state)], float(counted.get(str(state), 0)))
     yield family
     waiting = store.count_put_aside(session)
-    aside = GaugeMetricFamily(
-        "hub_imaging_quarantined", "Files in quarantine that await a decision", labels=["outcome"]
-    )
+    aside = GaugeMetricFamily("hub_imaging_quarantined", "Files in quarantine, undecided", labels=["outcome"])
     for reason in Failure:
         aside.add_metric([str(reason)], float(waiting.get(str(reason), 0)))
     yield aside

@@ -4,13 +4,15 @@ import argparse
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.core import CollectorRegistry
-from sqlalchemy import null, update
+from sqlalchemy import delete, null, text, update
 
-from services.imaging import commands, files, gauges, store
+from services.imaging import commands, files, gauges, migrations, store
 from services.imaging.store.tables import INSTANCE, SERIES_FOUND, STUDY_FOUND
 from shared.errors import Conflict, NotFound
 from shared.events import Event
@@ -129,6 +131,39 @@ def test_instances_that_came_before_searches_did_are_found_after_the_command(
     assert command("instances", "index") == (0, "0 instances can be searched now; 0 could not be read.\n")
     assert len(hub.http.get("/dicomweb/studies", **find).json()) == 1
     assert len(hub.http.get("/dicomweb/instances?Rows=120&BodyPartExamined=CHEST", headers=hub.sign()).json()) == 2
+
+
+def test_what_a_migration_finds_in_the_rows_is_found_before_any_file_is_read(imaging: Any, child: Any) -> None:
+    hub, one = imaging(), child()
+    hub.stow(one.part10(), one.another().part10())
+    migration = load_source(Path(migrations.__file__).parent / "versions" / "0010_dicomweb.py")
+    with store.transaction() as session:
+        for table in (SERIES_FOUND, STUDY_FOUND):
+            session.execute(delete(table))
+        session.execute(update(INSTANCE).values(attributes=null()))
+        session.execute(text(migration.STUDIES))
+        session.execute(text(migration.SERIES))
+    asked = {
+        "PatientID": one.patient,
+        "StudyDate": one.taken,
+        "IssuerOfPatientID": "ST-LUKE",
+        "BodyPartExamined": "CHEST",
+    }
+    [found] = hub.http.get("/dicomweb/series", params=asked, headers=hub.sign()).json()
+    assert found["00201209"]["Value"] == [2]
+    assert found["00100030"]["Value"] == [one.born]
+    assert found["00100010"] == {"vr": "PN"}
+    assert len(hub.http.get("/dicomweb/instances", params={"Modality": "CR"}, headers=hub.sign()).json()) == 2
+
+
+def load_source(path: Path) -> Any:
+    """Alembic loads revisions by path too."""
+    found = spec_from_file_location(path.stem, path)
+    assert found
+    assert found.loader
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def test_an_instance_whose_file_is_away_is_counted_and_left(imaging: Any, child: Any, command: Any) -> None:

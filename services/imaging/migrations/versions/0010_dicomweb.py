@@ -23,7 +23,7 @@ def _attributes(**columns: str) -> str:
     return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))"
 
 
-_STUDIES = f"""
+STUDIES = f"""
 WITH first AS (SELECT DISTINCT ON (study) * FROM instance ORDER BY study, hub_made, stored_at, uid)
 INSERT INTO study_found SELECT study, study_date, '', '', patient_id, chr(10), {
     _attributes(
@@ -35,7 +35,7 @@ INSERT INTO study_found SELECT study, study_date, '', '', patient_id, chr(10), {
     )
 } FROM first
 """  # noqa: S608 (constants of this file)
-_SERIES = f"""
+SERIES = f"""
 WITH first AS (SELECT DISTINCT ON (study, series) * FROM instance ORDER BY study, series, stored_at, uid)
 INSERT INTO series_found SELECT study, series, modality, NULL, {
     _attributes(UI_0020000E="series", CS_00080060="modality", CS_00180015="body_part")
@@ -65,8 +65,8 @@ def upgrade() -> None:
         sa.Column("attributes", JSONB, nullable=False),
     )
     op.create_index("series_found_uid", "series_found", ["uid"])
-    op.execute(_STUDIES)
-    op.execute(_SERIES)
+    op.execute(STUDIES)
+    op.execute(SERIES)
     for name in ("study", "instance", "decision", "decided_by"):
         op.add_column("quarantine", sa.Column(name, sa.Text))
     op.add_column("quarantine", sa.Column("decided_at", sa.DateTime(timezone=True)))
