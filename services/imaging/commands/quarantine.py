@@ -1,4 +1,4 @@
-"""`hub quarantine list|show|release|drop` and `hub instances index`, for operators.
+"""`hub quarantine list|show|release|drop`: what could not be taken in, and what becomes of it.
 
 A file in quarantine is a patient's: UIDs and figures are shown of it, and a decision is audited under the name given.
 """
@@ -10,7 +10,7 @@ import sys
 from typing import Any, Final
 from uuid import uuid4
 
-from services.imaging import files, indexing, releasing, store
+from services.imaging import files, releasing, store
 from services.imaging.settings import settings
 from services.imaging.store import PutAside
 from shared.security import Principal, Role
@@ -19,7 +19,7 @@ _COLUMNS: Final = ("number", "reason", "bytes", "received", "study", "decision",
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type private)
-    """Add the commands to `hub`."""
+    """Add the command and its four verbs."""
     parser = commands.add_parser("quarantine", help="files that came and could not be taken in")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     every = verbs.add_parser("list", help="the files that wait for a decision")
@@ -36,10 +36,6 @@ def register(commands: Any) -> None:  # noqa: ANN401 (argparse keeps its type pr
         verb.add_argument("number", type=int)
     for verb in (release, drop):
         verb.add_argument("--who", default=getpass.getuser(), help="the person, as the audit is to know them")
-    instances = commands.add_parser("instances", help="stored instances")
-    kinds = instances.add_subparsers(dest="verb", required=True, metavar="verb")
-    index = kinds.add_parser("index", help="read out of older files what searches find them by; may be run again")
-    index.set_defaults(run=_index)
 
 
 def _list(told: argparse.Namespace) -> int:
@@ -77,12 +73,6 @@ def _drop(told: argparse.Namespace) -> int:
     releasing.drop(told.number, _principal(told.who), settings())
     sys.stdout.write(f"File {told.number} is deleted.\n")
     return 0
-
-
-def _index(_: argparse.Namespace) -> int:
-    done, unreadable = indexing.index(settings().store_dir)
-    sys.stdout.write(f"{done} instances can be searched now; {unreadable} could not be read.\n")
-    return 1 if unreadable else 0
 
 
 def _principal(name: str) -> Principal:
