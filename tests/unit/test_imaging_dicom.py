@@ -137,9 +137,7 @@ def test_the_region_is_the_box_around_the_strong_half() -> None:
     assert strongest(np.zeros((10, 10), np.float32)) is None
 
 
-@pytest.mark.parametrize(
-    "name", ["CT_small.dcm", "examples_overlay.dcm", "MR_small_bigendian.dcm", "rtdose.dcm"]
-)
+@pytest.mark.parametrize("name", ["CT_small.dcm", "examples_overlay.dcm", "MR_small_bigendian.dcm", "rtdose.dcm"])
 def test_what_searches_find_is_what_pydicom_reads(name: str) -> None:
     path = Path(pydicom.__file__).parent / "data" / "test_files" / name
     made = dcmread(path, stop_before_pixels=True)
