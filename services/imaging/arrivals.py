@@ -68,20 +68,20 @@ def take(
     try:
         instance = header.parse(part.path, part.digest, part.size)
     except NotTaken as error:
-        return _put_aside(part, Refused(error.reason), chosen)
+        return _put_aside(part, Refused(error.reason), None, chosen)
     if study is not None and instance.study != study:
-        return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid), chosen)
+        return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid), instance.study, chosen)
     if named is not None and named != (instance.sop_class, instance.uid):
-        return _put_aside(part, Refused(Failure.OTHER_OBJECT, instance.sop_class, instance.uid), chosen)
+        return _put_aside(part, Refused(Failure.OTHER_OBJECT, instance.sop_class, instance.uid), instance.study, chosen)
     keep(chosen.store_dir, part)
     return instance
 
 
-def _put_aside(part: Spooled, refused: Refused, chosen: Settings) -> Refused:
+def _put_aside(part: Spooled, refused: Refused, study: str | None, chosen: Settings) -> Refused:
     files.sync(part)
     files.quarantine(chosen.store_dir, part.digest, part.path)
     with store.transaction() as session:
-        store.quarantine(session, part.digest, part.size, refused.reason)
+        store.quarantine(session, part.digest, part.size, refused.reason, study=study, instance=refused.uid or None)
     INSTANCES.labels(str(refused.reason)).inc()
     log.warning("file_quarantined", reason=refused.reason, digest=part.digest)
     return refused
@@ -160,11 +160,16 @@ def _settle_other(
     if outcome is Failure.CONFLICT:
         if not same_data_set(kept, files.find(chosen.store_dir, digest)):
             files.quarantine(chosen.store_dir, instance.digest)
-            store.quarantine(session, instance.digest, instance.size, Failure.CONFLICT)
+            _remember_conflict(session, instance)
             return outcome
         outcome = Stored.DUPLICATE
     files.drop(chosen.store_dir, instance.digest)
     return outcome
+
+
+def _remember_conflict(session: store.Session, instance: Instance) -> None:
+    known = {"study": instance.study, "instance": instance.uid}
+    store.quarantine(session, instance.digest, instance.size, Failure.CONFLICT, **known)
 
 
 def _say_in_time(session: store.Session, study: Study, now: datetime, chosen: Settings, every: timedelta) -> None:

@@ -144,7 +144,12 @@ def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
     Raises:
         Unavailable: the disk is full or away.
     """
-    _move(path or path_of(store, digest), store / QUARANTINE / f"{digest}.dcm")
+    _move(path or path_of(store, digest), quarantined(store, digest))
+
+
+def quarantined(store: Path, digest: str) -> Path:
+    """Where a file that was put aside lies."""
+    return store / QUARANTINE / f"{digest}.dcm"
 
 
 def drop(store: Path, digest: str) -> None:

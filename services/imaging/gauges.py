@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 
 from services.imaging import store
+from services.imaging.domain.instance import Failure
 from services.imaging.domain.study import State
 
 
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
-    """One figure a state, zero included, so that an alert can tell none from unknown; one a model."""
+    """One figure a state or reason, zero included, so that an alert can tell none from unknown; one a model."""
     counted = store.count_studies(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
     for state in State:
@@ -19,3 +20,8 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     for entry in store.models(session):
         standing.add_metric([entry.model.name, entry.model.version, str(entry.stage)], 1.0)
     yield standing
+    waiting = store.count_put_aside(session)
+    aside = GaugeMetricFamily("hub_imaging_quarantined", "Files in quarantine, undecided", labels=["outcome"])
+    for reason in Failure:
+        aside.add_metric([str(reason)], float(waiting.get(str(reason), 0)))
+    yield aside

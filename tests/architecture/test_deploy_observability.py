@@ -56,7 +56,7 @@ BOUNDED = {
         "reason",
         "route",
     ),
-    *("service", "sqlstate", "state", "status", "type", "version"),
+    *("service", "sqlstate", "stage", "state", "status", "type", "version"),
 }
 """Labels whose values come from a table in the code, from a model package, or from HTTP."""
 SOURCES = [path for top in ("services", "shared") for path in (ROOT / top).rglob("*.py")]

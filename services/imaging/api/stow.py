@@ -4,7 +4,7 @@ Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 """
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from services.imaging import arrivals
 from services.imaging.api import stow_answer
+from services.imaging.api.accepting import DICOM_JSON, require_json
 from services.imaging.api.multipart import Malformed, Receiver
 from services.imaging.arrivals import Arrival
 from services.imaging.domain.instance import Instance, Refused, Stored
@@ -22,8 +23,6 @@ from shared.fhir import codes
 from shared.http import principal
 from shared.security import require_scope
 from shared.telemetry import bound, log
-
-DICOM_JSON: Final = "application/dicom+json"
 
 router = APIRouter(prefix="/dicomweb")
 
@@ -37,6 +36,7 @@ async def spooled(request: Request) -> AsyncIterator[list[Spooled]]:
         Unavailable: the disk is full.
     """
     require_scope(principal(request), "Study", "c")
+    require_json(request)
     with Receiver(request.headers.get("content-type", ""), settings().store_dir) as receiver:
         try:
             async for data in request.stream():

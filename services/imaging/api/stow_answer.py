@@ -16,8 +16,10 @@ _REASONS: Final = {
     Failure.OTHER_STUDY: 0xA900,
     Failure.CONFLICT: 0x0111,
     Failure.OTHER_OBJECT: 0xA900,
+    Failure.TOO_LARGE: 0xA700,
 }
-"""Failure Reason (0008,1197): cannot understand, data set does not match, transfer syntax, duplicate SOP Instance."""
+"""Failure Reason (0008,1197): cannot understand, data set does not match, transfer syntax, duplicate SOP Instance,
+out of resources."""
 
 
 def status(stored: Sequence[Instance], refused: Sequence[Refused]) -> int:

@@ -1,8 +1,9 @@
 """One DICOM instance as its header describes it, and what becomes of it at the door."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Instance:
         photometric: Photometric Interpretation (0028,0004).
         spacing: millimetres between rows and between columns; empty when unknown.
         test_subject: whether it shows a phantom or a test patient, as `dicom.subject` decides at the door.
+        attributes: what searches match and answer, in the DICOM JSON model (PS3.18 F.2); on the way in only, as the
+            store gives it back to searches alone.
     """
 
     uid: str
@@ -46,6 +49,7 @@ class Instance:
     photometric: str = ""
     spacing: tuple[float, ...] = ()
     test_subject: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def is_secondary(self) -> bool:
         """Made after the examination from other pictures: Image Type (0008,0008) value 2, PS3.3 C.7.6.1.1.2."""
@@ -65,6 +69,7 @@ class Failure(StrEnum):
     OTHER_STUDY = "other-study"
     CONFLICT = "conflict"
     OTHER_OBJECT = "other-object"
+    TOO_LARGE = "too-large"
 
 
 class Stored(StrEnum):

@@ -33,6 +33,7 @@ REFUSALS: Final[dict[Failure, Answer]] = {
     Failure.TRANSFER_SYNTAX: (0xC000, "kept in quarantine: transfer syntax not read here"),
     Failure.OTHER_STUDY: (0xA900, "kept in quarantine: of another study"),
     Failure.CONFLICT: (0xC002, "kept in quarantine: other content has this UID"),
+    Failure.TOO_LARGE: (0xC000, "kept in quarantine: larger than is inflated"),
     Failure.OTHER_OBJECT: (0xA900, "kept in quarantine: data set is of another SOP class or UID"),
 }
 

@@ -18,6 +18,7 @@ from services.imaging.store.errands import (
     put_off_commitment,
     put_off_retrieval,
 )
+from services.imaging.store.finding import Match, describe, list_unindexed, search
 from services.imaging.store.instances import (
     Known,
     add,
@@ -25,7 +26,15 @@ from services.imaging.store.instances import (
     find_files,
     find_instance,
     list_instances,
+)
+from services.imaging.store.quarantine import (
+    PutAside,
+    count_put_aside,
+    decide,
+    find_put_aside,
+    list_put_aside,
     quarantine,
+    waits_elsewhere,
 )
 from services.imaging.store.registry import Change, add_model, changes, models, move
 from services.imaging.store.studies import (
@@ -51,6 +60,8 @@ __all__ = [
     "Change",
     "Commitment",
     "Known",
+    "Match",
+    "PutAside",
     "Retrieval",
     "Session",
     "add",
@@ -61,20 +72,26 @@ __all__ = [
     "ask_commitment",
     "ask_retrieval",
     "changes",
+    "count_put_aside",
     "count_series",
     "count_studies",
+    "decide",
     "denies_ai",
+    "describe",
     "end_commitment",
     "end_retrieval",
     "expect_prior",
     "find",
     "find_files",
     "find_instance",
+    "find_put_aside",
     "hold",
     "keep_consents",
     "lease_commitment",
     "lease_retrieval",
     "list_instances",
+    "list_put_aside",
+    "list_unindexed",
     "lock",
     "mark",
     "mark_said",
@@ -88,5 +105,7 @@ __all__ = [
     "save_answer",
     "save_shadow",
     "say_later",
+    "search",
     "transaction",
+    "waits_elsewhere",
 ]

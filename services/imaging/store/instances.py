@@ -1,4 +1,4 @@
-"""Instances, and what was refused."""
+"""Instances."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -9,13 +9,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.instance import Failure, Instance, SeriesCount, Stored
-from services.imaging.store.tables import INSTANCE, QUARANTINE, STUDY
+from services.imaging.store.finding import note
+from services.imaging.store.tables import INSTANCE, STUDY
 from shared.errors import NotFound
 
 LISTED = 10_000
 """Instances of one study that are listed at most; the largest CT has some thousands."""
 
-_COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance)]
+_COLUMNS = [INSTANCE.c[field.name] for field in fields(Instance) if field.name != "attributes"]
 _SHOWN = (INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.uid)
 _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).order_by(*_SHOWN).limit(LISTED)
 """Built once, as building takes longer than running."""
@@ -55,8 +56,10 @@ class Known(NamedTuple):
 
 def add(session: Session, instance: Instance) -> Known:
     """Record an instance of a locked study, or say what is known of its UID already."""
-    given = {f"its_{name}": value for name, value in vars(instance).items()} | {"its_spacing": list(instance.spacing)}
+    values = vars(instance) | {"spacing": list(instance.spacing), "attributes": dict(instance.attributes)}
+    given = {f"its_{name}": value for name, value in values.items()}
     if session.execute(_ADD, given).one_or_none() is not None:
+        note(session, [instance])
         return Known(Stored.NEW, instance.digest)
     query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)
     digest, hub_made = session.execute(query).one()
@@ -92,12 +95,6 @@ def find_instance(session: Session, study: str, series: str, uid: str) -> Instan
     if row is None:
         raise NotFound("There is no such instance")
     return _instance(row)
-
-
-def quarantine(session: Session, digest: str, size: int, reason: Failure) -> None:
-    """Remember a file that was not taken in."""
-    row = insert(QUARANTINE).values(digest=digest, size=size, reason=str(reason))
-    session.execute(row.on_conflict_do_nothing(constraint="quarantine_once"))
 
 
 def _instance(row: Row[Any]) -> Instance:

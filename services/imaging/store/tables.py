@@ -64,9 +64,30 @@ INSTANCE = Table(
     Column("photometric", Text, nullable=False, server_default=""),
     Column("spacing", ARRAY(Float), nullable=False, server_default="{}"),
     Column("test_subject", Boolean, nullable=False, server_default="false"),
+    Column("attributes", JSONB),
     Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 BY_STUDY = Index("instance_study", INSTANCE.c.study, INSTANCE.c.series)
+
+STUDY_FOUND = Table(
+    "study_found",
+    METADATA,
+    Column("uid", Text, ForeignKey(STUDY.c.uid), primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("study_date", "study_time", "accession", "patient_id")),
+    Column("patient_name", Text, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+)
+"""What a study is found by; its columns are the keys that are asked for most."""
+
+SERIES_FOUND = Table(
+    "series_found",
+    METADATA,
+    Column("study", Text, ForeignKey(STUDY.c.uid), primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("modality", Text, nullable=False),
+    Column("number", BigInteger),
+    Column("attributes", JSONB, nullable=False),
+)
 
 ANALYSIS = Table(
     "analysis",
@@ -131,6 +152,8 @@ QUARANTINE = Table(
     Column("size", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *(Column(name, Text) for name in ("study", "instance", "decision", "decided_by")),
+    Column("decided_at", DateTime(timezone=True)),
     UniqueConstraint("digest", "reason", name="quarantine_once"),
 )
 
