@@ -19,7 +19,19 @@ from shared.security import Principal
 Action = Literal["C", "R", "U", "D", "E"]
 """FHIR audit-event-action: create, read, update, delete, execute."""
 
-Kind = Literal["rest", "sign-in", "sign-out", "refusal", "dicom-read", "dicom-store", "sign", "replay", "model"]
+Kind = Literal[
+    "rest",
+    "sign-in",
+    "sign-out",
+    "refusal",
+    "dicom-read",
+    "dicom-store",
+    "dicom-query",
+    "sign",
+    "replay",
+    "model",
+    "quarantine",
+]
 
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _KINDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -28,8 +40,10 @@ _KINDS: Final[dict[str, tuple[str, str, str]]] = {
     "sign-out": (_DCM, "110123", "Logout"),
     "refusal": (_DCM, "110113", "Security Alert"),
     "dicom-read": (_DCM, "110103", "DICOM Instances Accessed"),
+    "dicom-query": (_DCM, "110112", "Query"),
     "dicom-store": (_DCM, "110104", "DICOM Instances Transferred"),
     "sign": (f"{BASE}/CodeSystem/audit-event-type", "signature", "Report signed"),
+    "quarantine": (f"{BASE}/CodeSystem/audit-event-type", "quarantine", "File in quarantine decided about"),
     "replay": (f"{BASE}/CodeSystem/audit-event-type", "replay", "Dead letter replayed"),
     "model": (f"{BASE}/CodeSystem/audit-event-type", "model", "Model admitted, promoted or stopped"),
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from tables import HTTP_PORT, METRICS_PORT, SERVICES, Object, kind_of
+from tables import HTTP_PORT, METRICS_PORT, PEER_PORT, SERVICES, Object, kind_of
 
 from shared.embedded.processes import Process, commands_after, commands_before, local_settings, processes
 from shared.routes import routes
@@ -45,6 +45,8 @@ def _settings() -> dict[str, str]:
         "HUB_HEARTBEAT_FILE": "/tmp/beat",  # noqa: S108 (the container's own)
         "UVICORN_HOST": "0.0.0.0",  # noqa: S104 (the container's network)
         "UVICORN_PORT": str(HTTP_PORT),
+        "HUB_IMAGING_DIMSE_HOST": "0.0.0.0",  # noqa: S104 (the container's network)
+        **{process.listens: str(PEER_PORT) for process in processes() if process.listens},
         **{f"HUB_{name.upper()}_DATABASE_URL": _database(name) for name in SERVICES},
     }
 
@@ -123,6 +125,8 @@ def _service(process: Process) -> Object:
             **({"rabbitmq": {"condition": "service_healthy"}} if process.needs else {}),
         },
     }
+    if process.listens:
+        made["ports"] = [f"127.0.0.1:{PEER_PORT}:{PEER_PORT}"]
     if process.folders:
         made["environment"] = dict.fromkeys(process.folders, COUNTS)
     return made

@@ -13,6 +13,8 @@ from shared.worker.application import GRACE, LIMIT
 ROOT: Final = Path(__file__).parents[2]
 HTTP_PORT: Final = 8080
 METRICS_PORT: Final = 9090
+PEER_PORT: Final = 11112
+"""DICOM's, on which a listener is called."""
 LONGEST_TASK_S: Final = int((LIMIT + GRACE).total_seconds())
 MARGIN_S: Final = 30
 """For the pause before the end, and from the end of the longest work to the end of the process."""
@@ -31,13 +33,16 @@ HOLD_TORCH: Final = frozenset(service for service in SERVICES if "torch" in EXTR
 SIZES: Final = {
     "api": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}},
     "relay": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}},
+    "listener": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}},
     "worker": {"requests": {"cpu": "100m", "memory": "384Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}},
 }
 WITH_TORCH: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
 
 
 def kind_of(process: Process) -> str:
-    """Which of its service's three commands a process is."""
+    """Which of its service's commands a process is."""
+    if process.listens:
+        return "listener"
     return {"uvicorn": "api", "python": "relay", "celery": "worker"}[process.command[0]]
 
 

@@ -11,6 +11,7 @@ from tables import (
     LONGEST_TASK_S,
     MARGIN_S,
     METRICS_PORT,
+    PEER_PORT,
     PRODUCT,
     SERVICES,
     SIZES,
@@ -26,11 +27,13 @@ from shared.routes import routes
 
 
 def deployments(processes: tuple[Process, ...] = PRODUCT) -> Iterator[Object]:
-    """One for each process; an api also gets a Service and a budget for disruptions."""
+    """One for each process; who is called also gets a Service, and an api a budget for disruptions."""
     for process in processes:
         yield _deployment(process)
         if kind_of(process) == "api":
             yield from _around(process)
+        elif process.listens:
+            yield _called(process)
 
 
 def accounts(services: tuple[str, ...] = SERVICES) -> Iterator[Object]:
@@ -99,13 +102,14 @@ def _deployment(process: Process) -> Object:
     name, kind = name_of(process.name), kind_of(process)
     labels = labels_of(name, process.service, kind)
     own = {"app.kubernetes.io/name": name}
-    port = ("http", HTTP_PORT) if kind == "api" else ("metrics", METRICS_PORT)
+    ports = [("http", HTTP_PORT) if kind == "api" else ("metrics", METRICS_PORT)]
+    ports += [("dicom", PEER_PORT)] if process.listens else []
     with_torch = kind == "worker" and process.service in HOLD_TORCH
     container = {
         "name": "hub",
         "image": f"consilium-{name_of(process.service)}",
         "command": list(process.command),
-        "ports": [{"name": port[0], "containerPort": port[1]}],
+        "ports": [{"name": name, "containerPort": number} for name, number in ports],
         "envFrom": [{"configMapRef": {"name": "hub-settings"}}],
         "env": [*_broker(process), *(env for need in process.needs for env in _database(need))],
         "resources": WITH_TORCH if with_torch else SIZES[kind],
@@ -161,6 +165,20 @@ def _around(process: Process) -> Iterator[Object]:
         "kind": "PodDisruptionBudget",
         "metadata": {"name": name},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": own}},
+    }
+
+
+def _called(process: Process) -> Object:
+    """What peers outside of the cluster call; how they reach it (LoadBalancer, node port) is the overlay's to say."""
+    name = name_of(process.name)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "labels": labels_of(name, process.service, "listener")},
+        "spec": {
+            "selector": {"app.kubernetes.io/name": name},
+            "ports": [{"name": "dicom", "port": PEER_PORT, "targetPort": "dicom"}],
+        },
     }
 
 

@@ -20,25 +20,32 @@ def advance(session: store.Session, uid: str, now: datetime, settings: Settings)
         The study as it stood, locked, before the step.
     """
     study = store.lock(session, uid)
+    step(session, study, now, settings)
+    return study
+
+
+def step(session: store.Session, study: Study, now: datetime, settings: Settings) -> None:
+    """Take the next step of a study that is locked and stands as given."""
     issuers = Issuers(settings.issuers, settings.default_issuer)
-    step = decide(study, issuers, Limits(settings.quiet_period, settings.patience), now)
-    match step:
+    decided = decide(study, issuers, Limits(settings.quiet_period, settings.patience), now)
+    match decided:
         case Complete():
-            store.mark(session, uid, State.COMPLETE)
+            log.info("study_advanced", step="complete", state=study.state)
+            store.mark(session, study.uid, State.COMPLETE)
             outbox.add(session, fhir.study_completed(study, issuers))
         case Await(reason):
-            store.hold(session, uid, reason)
+            log.info("study_advanced", step="await", state=study.state)
+            store.hold(session, study.uid, reason)
             outbox.add(session, fhir.study_held(study, issuers, reason))
         case Wait(until):
             _look_again(session, study, issuers, until, now)
-    log.info("study_advanced", step=type(step).__name__.lower(), state=study.state)
-    return study
 
 
 def _look_again(session: store.Session, study: Study, issuers: Issuers, until: datetime, now: datetime) -> None:
     """A delay is a row; one that comes no later than needed is enough, and looks further from there."""
     if study.look_at is not None and now < study.look_at <= until:
         return
+    log.info("study_advanced", step="wait", state=study.state)
     store.arm(session, study.uid, until)
     number = str(uuid5(NAMESPACE_OID, f"{study.uid}|look|{until.isoformat()}"))
     outbox.add(session, fhir.quiet_period_ended(study, issuers, number), due_at=until)

@@ -18,6 +18,8 @@ from uuid import uuid4
 from shared.errors import Unavailable
 
 CHUNK = 1 << 20
+BUFFER = 64 * 1024
+"""Pieces larger than this go to the file as they come."""
 QUARANTINE = "quarantine"
 SPOOL = "spool"
 FORGOTTEN = timedelta(hours=1)
@@ -54,11 +56,11 @@ class Spool:
         self.path = store / SPOOL / str(uuid4())
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("xb")
+            self._file = self.path.open("xb", buffering=BUFFER)
         except OSError as error:
             raise _no_room(error) from None
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._digest.update(data)
         self._size += len(data)
@@ -67,11 +69,16 @@ class Spool:
         except OSError as error:
             raise _no_room(error) from None
 
-    def finish(self) -> Spooled:
-        """The file is whole: let the disk have it."""
+    def finish(self, *, sync: bool = True) -> Spooled:
+        """The file is whole: let the disk have it.
+
+        Args:
+            sync: now; otherwise whoever keeps it calls `sync_and_keep`.
+        """
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if sync:
+                os.fsync(self._file.fileno())
             self._file.close()
         except OSError as error:
             raise _no_room(error) from None
@@ -105,13 +112,49 @@ def keep(store: Path, spooled: Spooled, ending: str = DICOM) -> None:
     _move(spooled.path, path_of(store, spooled.digest, ending))
 
 
+def sync_and_keep(store: Path, spooled: Spooled) -> None:
+    """As `keep`, for a file that the disk may not have yet.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    sync(spooled)
+    keep(store, spooled)
+
+
+def sync(spooled: Spooled) -> None:
+    """Let the disk have a whole file.
+
+    Raises:
+        Unavailable: the disk is full or away.
+    """
+    try:
+        descriptor = os.open(spooled.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _no_room(error) from None
+
+
 def quarantine(store: Path, digest: str, path: Path | None = None) -> None:
     """Put a file aside: the spooled one at `path`, or the one that was kept under its digest.
 
     Raises:
         Unavailable: the disk is full or away.
     """
-    _move(path or path_of(store, digest), store / QUARANTINE / f"{digest}.dcm")
+    _move(path or path_of(store, digest), quarantined(store, digest))
+
+
+def quarantined(store: Path, digest: str) -> Path:
+    """Where a file that was put aside lies."""
+    return store / QUARANTINE / f"{digest}.dcm"
+
+
+def drop(store: Path, digest: str) -> None:
+    """Forget a kept file that no row names."""
+    path_of(store, digest).unlink(missing_ok=True)
 
 
 def write(store: Path, content: bytes, ending: str = DICOM) -> Spooled:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 
 from services.imaging import store
+from services.imaging.domain.instance import Failure
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 from services.imaging.watching import shown
@@ -19,7 +20,7 @@ def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
 
 
 def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
-    """One figure a state, zero included, so that an alert can tell none from unknown; one a model."""
+    """One figure a state or reason, zero included, so that an alert can tell none from unknown; one a model."""
     counted = store.count_studies(session)
     yield from _results(session)
     family = GaugeMetricFamily("hub_imaging_studies", "Studies by state", labels=["state"])
@@ -30,4 +31,9 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     for entry in store.models(session):
         standing.add_metric([entry.model.name, entry.model.version, str(entry.stage)], 1.0)
     yield standing
+    waiting = store.count_put_aside(session)
+    aside = GaugeMetricFamily("hub_imaging_quarantined", "Files in quarantine, undecided", labels=["outcome"])
+    for reason in Failure:
+        aside.add_metric([str(reason)], float(waiting.get(str(reason), 0)))
+    yield aside
     yield from shown.families(session)

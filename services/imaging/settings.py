@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, HttpUrl, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, NonNegativeInt, PositiveInt, model_validator
 
 from shared.settings import ServiceSettings, read
 
@@ -15,6 +15,22 @@ SHIPPED = Path(__file__).parents[2] / "models"
 
 def _named(name: str) -> str:
     return f"HUB_IMAGING_{name}"
+
+
+Title = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
+"""An AE title: 1 to 16 printable characters, no backslash, not blank (PS3.5 6.2)."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Peer(BaseModel):
+    """Where an archive listens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: Port
+    tls: bool = False
 
 
 class Settings(ServiceSettings):
@@ -33,6 +49,16 @@ class Settings(ServiceSettings):
         models_in_memory: how many models a worker child keeps open; the least recently used makes room.
         watch_answers, watch_period: a model is watched over so many of its last answers, and so far back at most.
         watch_least: answers below which nothing is concluded; its first ones stand in where a package has no reference.
+        ae_title: ours, when we are called and when we call.
+        dimse_host: on which address the listener takes connections.
+        dimse_senders: AE title that may call → addresses it may call from, as JSON; no address means any.
+            Who is not named is refused.
+        dimse_peers: AE title that we call → host, port and tls, as JSON.
+        dimse_associations: at most, at the same time.
+        dimse_tls_key_file: PEM; with it the listener speaks TLS only.
+        dimse_tls_ca_file: PEM of who signs callers' certificates; with it each caller must show one.
+        priors: studies of the same patient that are fetched when a study is announced, the newest first; 0: none.
+        priors_from: AE title of the peer that is asked for them.
     """
 
     store_dir: Annotated[Path, Field(validation_alias=_named("STORE_DIR"))]
@@ -47,6 +73,27 @@ class Settings(ServiceSettings):
     watch_answers: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_ANSWERS"))] = 500
     watch_period: Annotated[timedelta, Field(validation_alias=_named("WATCH_PERIOD"))] = timedelta(days=90)
     watch_least: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_LEAST"))] = 100
+    ae_title: Annotated[Title, Field(validation_alias=_named("AE_TITLE"))] = "CONSILIUM"
+    dimse_host: Annotated[str, Field(validation_alias=_named("DIMSE_HOST"))] = "127.0.0.1"
+    dimse_port: Annotated[Port, Field(validation_alias=_named("DIMSE_PORT"))] = 11112
+    dimse_senders: Annotated[
+        dict[Title, list[str]], Field(default_factory=dict, validation_alias=_named("DIMSE_SENDERS"))
+    ]
+    dimse_peers: Annotated[dict[Title, Peer], Field(default_factory=dict, validation_alias=_named("DIMSE_PEERS"))]
+    dimse_associations: Annotated[PositiveInt, Field(validation_alias=_named("DIMSE_ASSOCIATIONS"))] = 32
+    dimse_tls_key_file: Annotated[Path | None, Field(validation_alias=_named("DIMSE_TLS_KEY_FILE"))] = None
+    dimse_tls_certificate_file: Annotated[Path | None, Field(validation_alias=_named("DIMSE_TLS_CERTIFICATE_FILE"))] = (
+        None
+    )
+    dimse_tls_ca_file: Annotated[Path | None, Field(validation_alias=_named("DIMSE_TLS_CA_FILE"))] = None
+    priors: Annotated[NonNegativeInt, Field(validation_alias=_named("PRIORS"))] = 0
+    priors_from: Annotated[Title | None, Field(validation_alias=_named("PRIORS_FROM"))] = None
+
+    @model_validator(mode="after")
+    def _priors_come_from_somewhere(self) -> "Settings":
+        if self.priors and self.priors_from not in self.dimse_peers:
+            raise ValueError("HUB_IMAGING_PRIORS needs HUB_IMAGING_PRIORS_FROM, one of HUB_IMAGING_DIMSE_PEERS")
+        return self
 
 
 @cache

@@ -52,7 +52,8 @@ class Hub:
         self.processes: dict[str, Process] = {process.name: process for process in processes()}
         self.ports = {name: free_port() for name in self.processes}
         addresses = {name: self.url(name) for name in self.processes}
-        self.environment = local_settings(addresses, state) | dict(environment)
+        listening = {process.listens: str(free_port()) for process in self.processes.values() if process.listens}
+        self.environment = local_settings(addresses, state) | listening | dict(environment)
         self._supervisor: Supervisor | None = None
 
     def url(self, name: str) -> str:

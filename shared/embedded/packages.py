@@ -8,21 +8,44 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.embedded.machine import CannotStart, cache_folder, require_disk
 
-PACKAGES = ("rabbitmq-server", "nginx")
 NGINX = "usr/sbin/nginx"
 RABBITMQ = "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"
-ELSEWHERE = "Install RabbitMQ and nginx, or set HUB_BROKER_URL and run `make up`."
 DOWNLOAD_WITHIN_S = 300
 
 
-def root_of(program: str) -> Path:
+@dataclass(frozen=True)
+class Wanted:
+    """Packages that are unpacked together.
+
+    Attributes:
+        folder: below the cache.
+        words: what they are, and how much, for a person.
+        elsewhere: what a person can do instead.
+    """
+
+    folder: str
+    packages: tuple[str, ...]
+    words: str
+    elsewhere: str
+
+
+SERVERS = Wanted(
+    "servers",
+    ("rabbitmq-server", "nginx"),
+    "RabbitMQ and nginx",
+    "Install RabbitMQ and nginx, or set HUB_BROKER_URL and run `make up`.",
+)
+
+
+def root_of(program: str, wanted: Wanted = SERVERS) -> Path:
     """The folder below which a program (a path, perhaps a pattern) lies: `/`, or where packages are unpacked.
 
-    The first call of a user downloads them (some 20 packages, 35 MB); later ones find them.
+    The first call of a user downloads them (the servers: some 20 packages, 35 MB); later ones find them.
 
     Raises:
         CannotStart: no apt here, or no network.
@@ -32,13 +55,13 @@ def root_of(program: str) -> Path:
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     cache.chmod(0o755)  # as root, the servers run as another user
-    folder = cache / "servers"
-    with (cache / "servers.lock").open("w") as lock:
+    folder = cache / wanted.folder
+    with (cache / f"{wanted.folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second hub waits for the first one's download
         if not _has(folder, program):
             require_disk(cache)
-            sys.stderr.write("Downloading RabbitMQ and nginx from the distribution (35 MB, once) ...\n")
-            _download(folder)
+            sys.stderr.write(f"Downloading {wanted.words} from the distribution (once) ...\n")
+            _download(folder, wanted)
     return folder
 
 
@@ -51,18 +74,18 @@ def _has(root: Path, program: str) -> bool:
     return any(root.glob(program))
 
 
-def _download(folder: Path) -> None:
-    fresh = folder.with_name(f"servers.{os.getpid()}")
+def _download(folder: Path, wanted: Wanted) -> None:
+    fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
     archives = fresh / "archives"
     archives.mkdir(parents=True)
     try:
         try:
-            _fetch([], archives)
+            _fetch(wanted, [], archives)
         except CannotStart:  # the machine's package lists are empty or old
             options = _own_lists(fresh)
-            _apt([*options, "update"], archives)
-            _fetch(options, archives)
+            _apt(wanted, [*options, "update"], archives)
+            _fetch(wanted, options, archives)
         for archive in sorted(archives.glob("*.deb")):
             subprocess.run(["dpkg", "-x", archive, fresh], check=True, capture_output=True)  # noqa: S603, S607 - as in _apt
         shutil.rmtree(archives)
@@ -74,11 +97,11 @@ def _download(folder: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _fetch(options: list[str], folder: Path) -> None:
+def _fetch(wanted: Wanted, options: list[str], folder: Path) -> None:
     """Download the packages and what of their needs is not installed here."""
-    plan = _apt(["-s", *options, "install", "--no-install-recommends", *PACKAGES], folder)
+    plan = _apt(wanted, ["-s", *options, "install", "--no-install-recommends", *wanted.packages], folder)
     names = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-    _apt([*options, "download", *names], folder)
+    _apt(wanted, [*options, "download", *names], folder)
 
 
 def _own_lists(folder: Path) -> list[str]:
@@ -89,7 +112,7 @@ def _own_lists(folder: Path) -> list[str]:
     return [part for key, name in settings.items() for part in ("-o", f"{key}={folder / 'apt' / name}")]
 
 
-def _apt(arguments: list[str], folder: Path) -> str:
+def _apt(wanted: Wanted, arguments: list[str], folder: Path) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - every argument is our own or a package name from apt itself
             ["apt-get", "-q", "-o", "APT::Sandbox::User=root", *arguments],  # noqa: S607 - found on the PATH, as everywhere
@@ -102,12 +125,12 @@ def _apt(arguments: list[str], folder: Path) -> str:
         )
     except FileNotFoundError as error:
         raise CannotStart(
-            "RabbitMQ and nginx are not here, and neither is apt-get to fetch them.", fix=ELSEWHERE
+            f"{wanted.words} are not here, and neither is apt-get to fetch them.", fix=wanted.elsewhere
         ) from error
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise CannotStart(
-            "RabbitMQ and nginx could not be downloaded from the distribution.",
-            fix=f"Check the network, then start again. {ELSEWHERE}",
+            f"{wanted.words} could not be downloaded from the distribution.",
+            fix=f"Check the network, then start again. {wanted.elsewhere}",
         ) from error
     return done.stdout
 

@@ -24,6 +24,7 @@ class Process:
         ready: path that answers 200 once it can work.
         needs: services whose databases must have migrated.
         folders: variables that each name an empty folder of its own.
+        listens: variable that says on which further port peers call it; None when nobody does.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Process:
     ready: str
     needs: tuple[str, ...]
     folders: tuple[str, ...]
+    listens: str | None = None
 
 
 @cache
@@ -48,6 +50,7 @@ def processes(file: Path = FILE) -> tuple[Process, ...]:
             row["ready"],
             tuple(row.get("needs", ())),
             tuple(row.get("folders", ())),
+            row.get("listens"),
         )
         for name, row in rows.items()
     )

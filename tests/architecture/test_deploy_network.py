@@ -11,7 +11,7 @@ from typing import Any
 
 Object = dict[str, Any]
 HUB = "consilium"
-PORTS = (53, 443, 4369, 5432, 5671, 5672, 6443, 8000, 8080, 9090, 9187, 15672, 15692, 25672)
+PORTS = (53, 104, 443, 4369, 5432, 5671, 5672, 6443, 8000, 8080, 9090, 9187, 11112, 15672, 15692, 25672)
 Edge = tuple[str, str, int]
 
 
@@ -42,6 +42,7 @@ OUTSIDERS = (
     End("postgres-server", address="192.0.2.17"),
     End("rabbitmq-server", address="192.0.2.33"),
     End("ehr", address="198.51.100.5"),
+    End("archive", address="192.0.2.65"),
 )
 MADE_BY_OPERATORS = (
     End("postgres", {"cnpg.io/cluster": "hub-postgres"}, SPACE),
@@ -75,12 +76,15 @@ def test_exactly_the_table_is_allowed_where_a_site_has_its_own_servers(build: Ca
     table |= edges(names(hub), ["postgres-server"], [5432])
     table |= edges(of_the_broker(by), ["rabbitmq-server"], [5671, 5672])
     table |= edges(deliverers(by) | {"gateway-api"}, ["ehr"], [443])
+    table |= edges(["archive"], ["imaging-dimse"], [11112]) | edges(["imaging-dimse"], ["archive"], [104, 11112])
     assert allowed(objects, [*hub, *OUTSIDERS]) == table
 
 
 def common(hub: list[End], by: dict[str, set[str]]) -> set[Edge]:
     doors = by["api"] - {"simulator-api"}
-    seen = edges(["monitoring"], by["worker"] | by["relay"], [9090]) | edges(["monitoring", "ingress"], doors, [8080])
+    seen = edges(["monitoring"], by["worker"] | by["relay"] | by["listener"], [9090]) | edges(
+        ["monitoring", "ingress"], doors, [8080]
+    )
     return seen | edges(names(hub), ["dns"], [53])
 
 

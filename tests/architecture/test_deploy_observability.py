@@ -41,7 +41,20 @@ DECLARED = re.compile(
 )
 SUFFIXES = {"Counter": ("_total",), "CounterMetricFamily": ("_total",), "Histogram": ("_bucket", "_sum", "_count")}
 BOUNDED = {
-    *("answer", "bound", "change", "decision", "event", "flagged", "held", "lane", "measure", "method", "model"),
+    *(
+        "answer",
+        "bound",
+        "change",
+        "command",
+        "decision",
+        "event",
+        "flagged",
+        "held",
+        "lane",
+        "measure",
+        "method",
+        "model",
+    ),
     *("outcome", "reason", "route", "statistic"),
     *("service", "sqlstate", "stage", "state", "status", "type", "version"),
 }

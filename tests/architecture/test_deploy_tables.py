@@ -67,9 +67,9 @@ def test_a_compose_service_waits_for_what_must_have_migrated() -> None:
         assert "keys" in waits
 
 
-def test_compose_opens_one_door_on_loopback_only() -> None:
+def test_compose_opens_its_doors_on_loopback_only() -> None:
     opened = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert opened == {"proxy": ["127.0.0.1:8080:8080"]}
+    assert opened == {"proxy": ["127.0.0.1:8080:8080"], "imaging-dimse": ["127.0.0.1:11112:11112"]}
 
 
 def test_every_service_with_a_database_migrates_by_a_job(objects: Objects) -> None:

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import booking
 import pika
 import psycopg
 import reading
+import receiving
 import relaying
 import risk
 import torch
@@ -47,10 +49,32 @@ class Size:
     patients: int
     looped: int
     slots: int
+    instances: tuple[int, int]
 
 
-FULL = Size(messages=1500, relayed=40_000, images=60, seconds=40, studies=200, patients=200_000, looped=500, slots=20)
-SMOKE = Size(messages=24, relayed=600, images=4, seconds=2, studies=8, patients=2_000, looped=20, slots=2)
+FULL = Size(
+    messages=1500,
+    relayed=40_000,
+    images=60,
+    seconds=40,
+    studies=200,
+    patients=200_000,
+    looped=500,
+    slots=20,
+    instances=(250, 40),
+)
+SMOKE = Size(
+    messages=24,
+    relayed=600,
+    images=4,
+    seconds=2,
+    studies=8,
+    patients=2_000,
+    looped=20,
+    slots=2,
+    instances=(4, 2),
+)
+"""Instances: of CT and of CR on each association."""
 
 
 @dataclass(frozen=True)
@@ -91,35 +115,58 @@ def main() -> None:
                     )
                     for workers in (1, 2)
                 }
-                ratios, latency = measure(hub, token, size)
+                ratios, latency, received = measure(hub, token, size)
                 bookings = booked(hub, size)
                 versions = versions_of(hub)
         finally:
             embedded.reset(state)
     rates = risk.measure(size.patients, size.looped)
-    text = report(ratios, latency, versions) + more(hourly, rates, bookings, memory)
+    text = report(ratios, latency, versions) + more(hourly, rates, bookings, memory) + beside_orthanc(received)
     sys.stdout.write(text)
     if not smoke:
         REPORT.write_text(text)
 
 
-def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], reading.Latency]:
+def took_in(hub: Hub, size: Size) -> list[receiving.Received]:
+    """DICOM into the listener and into Orthanc; nothing else runs but the hub's servers."""
+    folder = hub.state / "dicom"
+    folder.mkdir()
+    found = receiving.measure(hub, folder, size.instances)
+    shutil.rmtree(folder)
+    hub.supervisor.stop("imaging-dimse")
+    return found
+
+
+def beside_orthanc(received: Sequence[receiving.Received]) -> str:
+    """Instances a second beside Orthanc, the same files from the same sender in the same run."""
+    if not received:
+        return "\nDICOM beside Orthanc: not measured, DCMTK and Orthanc could not be had.\n"
+    lines = ["", "| C-STORE | associations | hub | Orthanc | share |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {one.kind} | {one.associations} | {one.hub:,.0f}/s | {one.orthanc:,.0f}/s | {one.hub / one.orthanc:.0%} |"
+        for one in received
+    ]
+    return "\n".join([*lines, "", "Aim: at least Orthanc's rate; the hub's success means fsync and commit.", ""])
+
+
+def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], reading.Latency, list[receiving.Received]]:
     """All figures, each with its limit; what a figure does not need is stopped for good: two cores are few."""
     with Hospital(hub.public_url, token) as hospital:
         studies = reading.children(seed=51, count=size.images)
         through = reading.through_worker(hub, hospital, studies)
         p50, p95 = reading.latency(hub, hospital, reading.children(seed=55, count=size.seconds))
     for name in hub.processes:
-        if name != "gateway-api":
+        if name not in {"gateway-api", "imaging-dimse"}:
             hub.supervisor.stop(name)
     bodies = accept.bundles(size.messages)
     limit = accept.limit_per_second(hub, bodies)
     accepted = accept.accepted_per_second(hub, token, bodies)
     hub.supervisor.stop("gateway-api")
+    received = took_in(hub, size)
     bare, inference = reading.bare_loop(hub, studies)
     carried = relaying.relayed_per_second(hub, size.relayed)
     piped = relaying.bare_per_second(hub, size.relayed)
-    return [
+    ratios = [
         Ratio(
             "Gateway, `$process-message` accepted",
             "messages/s",
@@ -144,7 +191,8 @@ def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], reading.Late
             "decode, predict, heat map of the same files in a bare loop, torch on one thread or all, the faster",
             "≥ 85 %",
         ),
-    ], reading.Latency(p50, p95, inference)
+    ]
+    return ratios, reading.Latency(p50, p95, inference), received
 
 
 def booked(hub: Hub, size: Size) -> booking.Bookings:

@@ -4,14 +4,19 @@ from importlib.metadata import files
 from pathlib import Path
 
 import numpy as np
+import orjson
+import pydicom
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from services.imaging.dicom import derived, header, pixels
+from services.imaging.dicom import derived, header, metadata, pixels
 from services.imaging.dicom.whole import NotTaken
+from services.imaging.domain.attributes import STORED
 from services.imaging.domain.instance import Failure
 from services.imaging.inference.heatmap import strongest
+from shared.errors import NotFound
 
 REAL = ["RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm"]
 
@@ -75,15 +80,26 @@ def test_a_claim_of_too_many_pixels_is_refused_before_memory_is_asked_for(tmp_pa
         pixels.frame(tmp_path / "huge.dcm", 1)
 
 
-def test_metadata_shows_no_pixels_and_no_endless_element(tmp_path: Path) -> None:
+def test_metadata_names_what_is_long_and_its_address_leads_to_the_bytes(tmp_path: Path) -> None:
     made = dcmread(real("RG1_UNCR.dcm"))
+    item = Dataset()
+    item.add_new((0x0042, 0x0011), "OB", b"y" * 5000)
     made.add_new((0x0009, 0x0010), "LO", "SOMEBODY")
     made.add_new((0x0009, 0x1001), "OB", b"x" * 200_000)
+    made.add_new((0x0009, 0x1002), "OB", b"short ")
+    made.add_new((0x0040, 0xA043), "SQ", [item])
     made.save_as(tmp_path / "long.dcm")
-    shown = header.to_json(tmp_path / "long.dcm")
-    assert "7FE00010" not in shown
-    assert "00091001" not in shown
+    shown = orjson.loads(metadata.to_json(tmp_path / "long.dcm", "https://hub.example/bulkdata", has_pixels=True))
+    assert shown["7FE00010"] == {"vr": "OW", "BulkDataURI": "https://hub.example/bulkdata/7FE00010"}
+    assert shown["00091001"] == {"vr": "OB", "BulkDataURI": "https://hub.example/bulkdata/00091001"}
+    assert shown["00091002"]["InlineBinary"] == "c2hvcnQg"
+    assert shown["0040A043"]["Value"][0]["00420011"]["BulkDataURI"].endswith("bulkdata/0040A043/0/00420011")
+    assert metadata.bulk(tmp_path / "long.dcm", "00091001") == b"x" * 200_000
+    assert metadata.bulk(tmp_path / "long.dcm", "0040A043/0/00420011") == b"y" * 5000
     assert shown["00100020"]["Value"] == ["9RG1"]
+    for place in ("00100020", "0040A043", "0040A043/7/00420011", "x", "", "0040A043/0", "FFFFFFFFFF"):
+        with pytest.raises(NotFound):
+            metadata.bulk(tmp_path / "long.dcm", place)
 
 
 def test_a_heat_map_made_twice_is_the_same_file_and_points_to_its_picture() -> None:
@@ -119,3 +135,26 @@ def test_the_region_is_the_box_around_the_strong_half() -> None:
     assert region is not None
     assert tuple(region) == pytest.approx((0.2, 0.2, 0.1, 0.2))
     assert strongest(np.zeros((10, 10), np.float32)) is None
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "examples_overlay.dcm", "MR_small_bigendian.dcm", "rtdose.dcm"])
+def test_what_searches_find_is_what_pydicom_reads(name: str) -> None:
+    path = Path(pydicom.__file__).parent / "data" / "test_files" / name
+    made = dcmread(path, stop_before_pixels=True)
+    expected = made.to_json_dict(suppress_invalid_tags=True)
+    found = header.parse(path, "0" * 64, path.stat().st_size).attributes
+    assert len(found) > 15
+    for tag, element in found.items():
+        if element["vr"] != "SQ":
+            assert element["Value"] == expected[tag]["Value"], tag
+    missing = {attribute.tag for attribute in STORED if expected.get(attribute.tag, {}).get("Value")} - found.keys()
+    assert missing == set()
+
+
+def test_a_name_in_several_character_sets_is_found_in_its_groups(tmp_path: Path) -> None:
+    made = dcmread(real("RG1_UNCR.dcm"))
+    made.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    made.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    made.save_as(tmp_path / "name.dcm")
+    found = header.parse(tmp_path / "name.dcm", "0" * 64, 1).attributes["00100010"]["Value"]
+    assert found == [{"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}]

@@ -42,7 +42,7 @@ ANNOUNCED = Announcement(
     "1.2", Lane.ROUTINE, 1, 2, frozenset({Person("https://st-luke.example/mrn", "SYN-1")}), (), {}, {}
 )
 STUDY = Study(
-    "1.2", State.RECEIVING, None, Lane.ROUTINE, ANNOUNCED, NOON, NOON, None, 2, frozenset({("SYN-1", "ST-LUKE")})
+    "1.2", State.RECEIVING, None, Lane.ROUTINE, ANNOUNCED, NOON, NOON, None, 2, frozenset({("SYN-1", "ST-LUKE")}), NOON
 )
 PICTURE = Instance(
     "1.2.3",

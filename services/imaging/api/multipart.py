@@ -173,20 +173,20 @@ class _Part:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def compose(media: str, parts: Iterable[Iterable[bytes]]) -> tuple[str, Iterator[bytes]]:
+def compose(kind: str, parts: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[str, Iterator[bytes]]:
     """A multipart/related body.
 
     Args:
-        media: Content-Type of each part, with its parameters.
+        kind: media type of the parts, without parameters.
+        parts: the Content-Type of each, and its bytes piece by piece.
 
     Returns:
         The Content-Type of the whole, and its bytes piece by piece.
     """
     boundary = uuid4().hex
-    kind = MediaType.parse(media).name
 
     def pieces() -> Iterator[bytes]:
-        for part in parts:
+        for media, part in parts:
             yield f"--{boundary}\r\nContent-Type: {media}\r\n\r\n".encode()
             yield from part
             yield b"\r\n"

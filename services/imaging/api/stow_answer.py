@@ -4,10 +4,9 @@ Source: DICOM PS3.18 10.5.3 (response of the Store transaction), annex I (its at
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from services.imaging.domain.instance import Failure, Instance
+from services.imaging.domain.instance import Failure, Instance, Refused
 
 _REASONS: Final = {
     Failure.NOT_DICOM: 0xC000,
@@ -16,17 +15,11 @@ _REASONS: Final = {
     Failure.TRANSFER_SYNTAX: 0xC122,
     Failure.OTHER_STUDY: 0xA900,
     Failure.CONFLICT: 0x0111,
+    Failure.OTHER_OBJECT: 0xA900,
+    Failure.TOO_LARGE: 0xA700,
 }
-"""Failure Reason (0008,1197): cannot understand, data set does not match, transfer syntax, duplicate SOP Instance."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that was put aside; UIDs as far as they could be read."""
-
-    reason: Failure
-    sop_class: str = ""
-    uid: str = ""
+"""Failure Reason (0008,1197): cannot understand, data set does not match, transfer syntax, duplicate SOP Instance,
+out of resources."""
 
 
 def status(stored: Sequence[Instance], refused: Sequence[Refused]) -> int:

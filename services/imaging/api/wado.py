@@ -1,152 +1,146 @@
-"""WADO-RS: metadata, whole instances, and single frames; who looks is recorded before a byte goes out.
+"""WADO-RS: files, metadata and bulk data; who looks is recorded before a byte goes out.
 
-Source: DICOM PS3.18 10.4 (Retrieve transaction), 8.7.4 (media types of answers).
+Source: DICOM PS3.18 10.4 (Retrieve transaction), 8.7.3 (DICOM media types).
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.imaging import files, store
-from services.imaging.api.multipart import DICOM, MediaType, compose
-from services.imaging.dicom import header, pixels
+from services.imaging import files
+from services.imaging.api.accepting import (
+    DICOM_JSON,
+    EXPLICIT,
+    OCTETS,
+    Chosen,
+    Offer,
+    choose,
+    require_json,
+)
+from services.imaging.api.multipart import DICOM, compose
+from services.imaging.api.seen import path_of, seen, tag_of, unchanged
+from services.imaging.dicom import metadata, pixels, transcoding
+from services.imaging.dicom.header import Unreadable
 from services.imaging.domain.instance import Instance
 from services.imaging.settings import settings
-from shared import audit, sittings
-from shared.errors import HubError, NotFound
-from shared.fhir import codes
-from shared.http import principal
-from shared.security import require_scope
-
-DICOM_JSON: Final = "application/dicom+json"
-OCTETS: Final = "application/octet-stream"
-EXPLICIT: Final = "1.2.840.10008.1.2.1"
+from shared.telemetry import log
 
 router = APIRouter(prefix="/dicomweb/studies/{study}")
-
-
-class NotAcceptable(HubError):
-    """None of the media types that the caller takes is offered here (PS3.18 8.7.4: 406)."""
-
-    status = 406
-    code = "not-supported"
 
 
 @router.get("/metadata")
 def study_metadata(request: Request, study: str) -> Response:
     """The headers of a study."""
-    return _metadata(request, _seen(request, study))
+    return _metadata(request, seen(request, study))
 
 
 @router.get("/series/{series}/metadata")
 def series_metadata(request: Request, study: str, series: str) -> Response:
     """The headers of a series."""
-    return _metadata(request, _seen(request, study, series))
+    return _metadata(request, seen(request, study, series))
 
 
 @router.get("/series/{series}/instances/{instance}/metadata")
 def instance_metadata(request: Request, study: str, series: str, instance: str) -> Response:
     """The header of an instance."""
-    return _metadata(request, _seen(request, study, series, instance))
+    return _metadata(request, seen(request, study, series, instance))
 
 
 @router.get("")
 def study_instances(request: Request, study: str) -> Response:
     """The files of a study."""
-    return _files(request, _seen(request, study))
+    return _files(request, seen(request, study))
 
 
 @router.get("/series/{series}")
 def series_instances(request: Request, study: str, series: str) -> Response:
     """The files of a series."""
-    return _files(request, _seen(request, study, series))
+    return _files(request, seen(request, study, series))
 
 
 @router.get("/series/{series}/instances/{instance}")
 def instance_file(request: Request, study: str, series: str, instance: str) -> Response:
     """The file of an instance."""
-    return _files(request, _seen(request, study, series, instance))
+    return _files(request, seen(request, study, series, instance))
 
 
-@router.get("/series/{series}/instances/{instance}/frames/{frames}")
-def instance_frames(request: Request, study: str, series: str, instance: str, frames: str) -> Response:
-    """Frames (`1` or `1,3`): values as stored, decompressed, little endian, not rescaled."""
-    [found] = _seen(request, study, series, instance)
-    accepted = _accepted(request)
-    if not all(number.isdecimal() for number in frames.split(",")):
-        raise NotFound("Frames are numbered from 1")
-    wanted = [int(number) for number in frames.split(",")]
-    multipart = any(_takes(media, OCTETS) for media in accepted)
-    if not multipart and not (len(wanted) == 1 and any(media.name == OCTETS for media in accepted)):
-        raise NotAcceptable("Frames are octets", fix=f'Accept multipart/related; type="{OCTETS}".')
-    path = files.path_of(settings().store_dir, found.digest)
-    if not found.has_pixels or any(not 1 <= number <= found.frames for number in wanted):
-        raise NotFound("There is no such frame")
-    contents = [pixels.frame(path, number) for number in wanted]
-    if not multipart:
-        return Response(contents[0], media_type=OCTETS)
-    kind, body = compose(f"{OCTETS}; transfer-syntax={EXPLICIT}", [[content] for content in contents])
+@router.get("/series/{series}/instances/{instance}/bulkdata/{place:path}")
+def bulk_data(request: Request, study: str, series: str, instance: str, place: str) -> Response:
+    """A long value that metadata name by this address; of Pixel Data, every frame as `/frames` gives it."""
+    [found] = seen(request, study, series, instance)
+    chosen = choose(request, [Offer(OCTETS, EXPLICIT)], parts=1, fix=f"Accept {OCTETS}.")
+    path = path_of(found)
+    value: Iterable[bytes]
+    if place == metadata.PIXELS and found.has_pixels:
+        pixels.frame(path, 1)  # what cannot be decoded is said before the answer begins
+        value = pixels.frames_of(path, found.frames)
+    else:
+        value = [metadata.bulk(path, place)]
+    if not chosen.multipart:
+        return StreamingResponse(value, media_type=OCTETS)
+    kind, body = compose(OCTETS, [(f"{OCTETS}; transfer-syntax={EXPLICIT}", value)])
     return StreamingResponse(body, media_type=kind)
 
 
-def _seen(request: Request, study: str, series: str | None = None, instance: str | None = None) -> list[Instance]:
-    """What is asked for, once it is on record who asks: no commit, no data.
-
-    Raises:
-        Forbidden: a system without the scope.
-        NotFound: there is nothing of these UIDs.
-    """
-    who = principal(request)
-    if who.audience == "system":
-        require_scope(who, "Study", "r")
-    with store.transaction() as session:
-        if series and instance:
-            found = [store.find_instance(session, study, series, instance)]
-        else:
-            found = store.list_instances(session, study, series)
-        if not found:
-            raise NotFound("There is no such study or series")
-        if sittings.begin(session, who, [f"read {study}"]):
-            entity = audit.Entity(identifier=codes.study_identifier(study))
-            event = audit.audit_event(service="imaging", who=who, kind="dicom-read", action="R", entities=[entity])
-            audit.record(session, event, service="imaging", correlation=codes.correlation_of(study))
-    return found
+def place_of(instance: Instance) -> str:
+    """The address of an instance."""
+    place = f"/dicomweb/studies/{instance.study}/series/{instance.series}/instances/{instance.uid}"
+    return f"{settings().public_url.rstrip('/')}{place}"
 
 
 def _metadata(request: Request, instances: Sequence[Instance]) -> Response:
-    if not any(media.name in {DICOM_JSON, "application/json", "*/*"} for media in _accepted(request)):
-        raise NotAcceptable("Metadata are JSON", fix=f"Accept {DICOM_JSON}.")
-    folder = settings().store_dir
-    headers = [header.to_json(files.path_of(folder, instance.digest)) for instance in instances]
-    return Response(orjson.dumps(headers), media_type=DICOM_JSON)
+    require_json(request)
+    tag = tag_of(request, instances)
+    if same := unchanged(request, tag):
+        return same
+    headers = [
+        metadata.to_json(path_of(one), f"{place_of(one)}/bulkdata", has_pixels=one.has_pixels) for one in instances
+    ]
+    return Response(b"[" + b",".join(headers) + b"]", media_type=DICOM_JSON, headers={"ETag": tag})
 
 
 def _files(request: Request, instances: Sequence[Instance]) -> Response:
-    """The files as they came: a transfer syntax that differs from theirs is not made."""
-    accepted = _accepted(request)
-    if not all(any(_takes(media, DICOM, instance.transfer_syntax) for media in accepted) for instance in instances):
-        raise NotAcceptable(
-            "The files are given as they are stored",
-            fix=f'Accept multipart/related; type="{DICOM}"; transfer-syntax=*.',
-        )
-    folder = settings().store_dir
-    kind, body = compose(DICOM, (files.read(folder, instance.digest) for instance in instances))
-    return StreamingResponse(body, media_type=kind)
+    """The files as they came, unless the caller takes Explicit VR Little Endian alone."""
+    chosen = [_choose(request, instance, len(instances)) for instance in instances]
+    tag = tag_of(request, instances)
+    if same := unchanged(request, tag):
+        return same
+    headers = {"ETag": tag}
+    if len(instances) == 1:
+        kind, content = _part(instances[0], chosen[0].offer, given=True)  # what cannot be given is said at once
+        if not chosen[0].multipart:
+            return StreamingResponse(iter(content), media_type=kind, headers=headers)
+        whole, body = compose(DICOM, [(kind, content)])
+    else:
+        parts = (_part(one, each.offer, given=False) for one, each in zip(instances, chosen, strict=True))
+        whole, body = compose(DICOM, parts)
+    return StreamingResponse(body, media_type=whole, headers=headers)
 
 
-def _accepted(request: Request) -> list[MediaType]:
-    """The ranges of Accept; everything when there is none."""
-    text = ",".join(request.headers.getlist("accept")) or "*/*"
-    return [MediaType.parse(part) for part in text.split(",")]
+def _choose(request: Request, instance: Instance, parts: int) -> Chosen:
+    """In which transfer syntax an instance is given.
+
+    Raises:
+        NotAcceptable: the caller takes neither its own nor the one that everybody must know.
+    """
+    offers = [Offer(DICOM, instance.transfer_syntax), Offer(DICOM, EXPLICIT)]
+    return choose(request, offers, parts=parts, fix=f'Accept multipart/related; type="{DICOM}"; transfer-syntax=*.')
 
 
-def _takes(media: MediaType, kind: str, transfer_syntax: str | None = None) -> bool:
-    """Whether a range takes a multipart answer of a kind; one that names no transfer syntax takes any."""
-    if media.name == "*/*":
-        return True
-    wanted = media.parameters.get("transfer-syntax", "*")
-    right = media.name in {"multipart/related", "multipart/*"} and media.parameters.get("type", kind).lower() == kind
-    return right and (transfer_syntax is None or wanted in {"*", transfer_syntax})
+def _part(instance: Instance, offer: Offer, *, given: bool) -> tuple[str, Iterable[bytes]]:
+    """One file, and its media type.
+
+    Args:
+        given: whether it must be as offered; otherwise one that cannot be decoded comes as it lies, and says so.
+    """
+    own = (f"{DICOM}; transfer-syntax={instance.transfer_syntax}", files.read(settings().store_dir, instance.digest))
+    if offer.syntax == instance.transfer_syntax:
+        return own
+    try:
+        return f"{DICOM}; transfer-syntax={EXPLICIT}", [transcoding.explicit(path_of(instance))]
+    except Unreadable:
+        if given:
+            raise
+        log.warning("instance_not_transcoded", instance=instance.uid)
+        return own

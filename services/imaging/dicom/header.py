@@ -1,4 +1,4 @@
-"""DICOM headers as they come, without trust: what the hub keeps of them, and all of them as JSON.
+"""DICOM headers as they come, without trust: what the hub keeps of them.
 
 Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON model).
 """
@@ -6,20 +6,27 @@ Sources: PS3.10 (file format), PS3.5 A.4 (encapsulated pixels), PS3.18 F (JSON m
 import logging
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from os import fstat
 from pathlib import Path
 from typing import Any, Final
 
 from pydicom import config, dcmread
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
+from pydicom.tag import Tag
 
-from services.imaging.dicom import subject
+from services.imaging.dicom import findable, subject
+from services.imaging.dicom.opened import opened
+from services.imaging.dicom.scan import IMPLICIT, Unusual, meta, scan
 from services.imaging.dicom.whole import NotTaken, pixels_follow
+from services.imaging.domain.attributes import STORED
 from services.imaging.domain.instance import Failure, Instance
-from shared.errors import InvalidResource
+from shared.errors import InvalidResource, Unavailable
 
 HEADER: Final = (
     "SOPClassUID",
@@ -46,13 +53,15 @@ HEADER: Final = (
 LONGEST: Final = 1024
 """Bytes of the longest header element that is read at the door; a longer one is damage or an attack."""
 
-SHOWN: Final = 64 * 1024
-"""Bytes of the longest element that /metadata shows."""
+DEFERRED: Final = 64 * 1024
+"""Bytes from which on an element stays on the disk until somebody asks for it."""
 
 TRANSFER_SYNTAXES: Final = frozenset(
     {
         "1.2.840.10008.1.2",
         "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
         "1.2.840.10008.1.2.4.50",
         "1.2.840.10008.1.2.4.51",
         "1.2.840.10008.1.2.4.57",
@@ -67,8 +76,21 @@ TRANSFER_SYNTAXES: Final = frozenset(
         "1.2.840.10008.1.2.5",
     }
 )
-"""Little endian, JPEG, JPEG-LS, JPEG 2000, RLE; not big endian, nor deflated: it can inflate without bound."""
+"""Little and big endian, deflated, JPEG, JPEG-LS, JPEG 2000 (HT too), RLE; no video."""
 
+BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
+DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+
+SCANNED: Final = 64 * 1024
+"""Bytes in which the header of most instances ends."""
+
+_SYNTAX: Final = 0x00020010
+_KEPT: Final = [(keyword, int(Tag(keyword))) for keyword in HEADER]
+_WANTED: Final = {
+    **{int(attribute.tag, 16): attribute.vr.encode() for attribute in STORED},
+    **{tag: dictionary_VR(tag).encode() for _, tag in _KEPT},
+}
+_TAGS: Final = sorted(_WANTED)
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_LENGTH: Final = 64
 
@@ -89,65 +111,83 @@ def parse(path: Path, digest: str, size: int) -> Instance:
     """
     _quiet()
     try:
-        values, has_pixels = _read(path)
-    except NotTaken:
+        values, attributes, has_pixels = _read(path)
+    except (NotTaken, Unavailable):
         raise
     except InvalidDicomError:
         raise NotTaken(Failure.NOT_DICOM) from None
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
         raise NotTaken(Failure.DAMAGED) from None
-    return _instance(values, digest, size, has_pixels=has_pixels)
+    return replace(_instance(values, digest, size, has_pixels=has_pixels), attributes=attributes)
 
 
 def describe(made: Dataset, digest: str, size: int) -> Instance:
     """What `parse` would say of the file of an instance that the hub made."""
     values = {keyword: _text(made, keyword) for keyword in HEADER}
     values["TransferSyntaxUID"] = str(made.file_meta.TransferSyntaxUID)
-    return replace(_instance(values, digest, size, has_pixels="PixelData" in made), hub_made=True)
-
-
-def to_json(path: Path) -> dict[str, Any]:
-    """A header in the DICOM JSON model, without pixels and without elements too long to show.
-
-    Raises:
-        Unreadable: it was whole when it came, and is not now.
-    """
-    _quiet()
-    try:
-        header = dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
-        for tag, element in list(header.items()):
-            if (getattr(element, "length", 0) or 0) > SHOWN:
-                del header[tag]
-        made: dict[str, Any] = header.to_json_dict(
-            suppress_invalid_tags=True, bulk_data_threshold=LONGEST, bulk_data_element_handler=lambda _: ""
-        )
-    except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
-        raise Unreadable("The header cannot be read") from None
-    return {tag: element for tag, element in made.items() if element.get("BulkDataURI") != ""}
+    described = _instance(values, digest, size, has_pixels=True)
+    return replace(described, hub_made=True, attributes=findable.attributes(made))
 
 
 def source_header(path: Path) -> Dataset:
-    """The header that a derived picture copies from.
+    """All of a header, without its pixels.
 
     Raises:
         Unreadable: it was whole when it came, and is not now.
     """
     _quiet()
     try:
-        return dcmread(path, stop_before_pixels=True, defer_size=SHOWN)
+        with opened(path) as file:
+            return dcmread(file, stop_before_pixels=True, defer_size=DEFERRED if file.name == str(path) else None)
+    except Unavailable:
+        raise
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise)
         raise Unreadable("The header cannot be read") from None
 
 
-def _read(path: Path) -> tuple[dict[str, str], bool]:
-    """The values of `HEADER` and the transfer syntax, and whether there are pixels."""
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Any], bool]:
+    """The values of `HEADER` and the transfer syntax, what searches want, and whether there are pixels."""
+    with suppress(Unusual):
+        return _scan(path)
     syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
     if syntax not in TRANSFER_SYNTAXES:
         raise NotTaken(Failure.TRANSFER_SYNTAX)
-    with path.open("rb") as file:
-        header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER), defer_size=LONGEST)
+    with opened(path) as file:
+        header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS, defer_size=LONGEST)
         values = {keyword: _text(header, keyword) for keyword in HEADER}
-        return {**values, "TransferSyntaxUID": syntax}, pixels_follow(file)
+        attributes = findable.attributes(header)
+        has_pixels = pixels_follow(file, "big" if syntax == BIG_ENDIAN else "little")
+        return {**values, "TransferSyntaxUID": syntax}, attributes, has_pixels
+
+
+def _scan(path: Path) -> tuple[dict[str, str], dict[str, Any], bool]:
+    """As `_read`, for plain headers."""
+    with path.open("rb") as file:
+        data = file.read(SCANNED)
+        found, start = meta(data)
+        syntax = found.get(_SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
+        if syntax not in TRANSFER_SYNTAXES - {DEFLATED, BIG_ENDIAN}:
+            raise Unusual(syntax)
+        whole = len(data) == fstat(file.fileno()).st_size
+        scanned = scan(data, start, _WANTED, implicit=syntax == IMPLICIT, whole=whole)
+        values = {keyword: _plain(scanned.values.get(tag, b""), _WANTED[tag]) for keyword, tag in _KEPT}
+        attributes = findable.scanned(scanned.values)
+        file.seek(scanned.end)
+        return {**values, "TransferSyntaxUID": syntax}, attributes, pixels_follow(file)
+
+
+def _plain(value: bytes, vr: bytes) -> str:
+    """A value as `_text` gives it."""
+    if len(value) > LONGEST or not value.isascii() or findable.ESCAPE in value:
+        raise Unusual("a value that is long, or in another character set")
+    if vr == b"US":
+        if len(value) not in {0, 2}:
+            raise Unusual("several numbers")
+        return str(int.from_bytes(value, "little")) if value else ""
+    text = value.decode("ascii").replace("\0", "").strip()
+    if vr == b"IS" and not re.fullmatch(r"[+-]?[0-9]*", text):
+        raise Unusual("no number")
+    return text
 
 
 @cache

@@ -3,19 +3,31 @@
 Sources: PS3.18 10.4.1.1.3 (frames), PS3.3 C.11 (modality and VOI LUT), C.7.6.3.1.2 (photometric interpretation).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.utils import pack_bits, pixel_array
 
-from services.imaging.dicom.header import Unreadable, source_header
+from services.imaging.dicom.codestream import declared
+from services.imaging.dicom.guarding import guarded
+from services.imaging.dicom.header import DEFERRED, Unreadable, source_header
+from services.imaging.dicom.opened import opened
 
 LARGEST_FRAME: Final = 512 * 1024 * 1024
 """Bytes of the largest frame that is decoded, whatever a header claims; a mammogram has about 50 MB."""
+
+GROWN: Final = 2
+"""How many times larger than its pixels a compressed frame may be; one that is, is no picture but an attack."""
+
+_SLACK: Final = 64 * 1024
+"""Bytes of markers, tables and colour profiles beside the pixels of a compressed frame."""
 
 
 BRIGHTEST: Final = 255
@@ -29,8 +41,26 @@ def frame(path: Path, number: int) -> bytes:
         Unreadable: the pixels cannot be decoded.
         IndexError: there is no such frame.
     """
-    values = _decode(path, number - 1, raw=True)[0]
-    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    values, header = decode(path, number - 1, raw=True)
+    if header.BitsAllocated == 1:
+        return bytes(pack_bits(values.reshape(-1), pad=False))
+    allocated = np.dtype(f"<{values.dtype.kind}{header.BitsAllocated // 8}")  # decoders give what the frame needs
+    return values.astype(allocated, copy=False).tobytes()
+
+
+def stored_frame(path: Path, number: int) -> bytes:
+    """One frame (from 1) of a compressed instance as it lies in its file.
+
+    Raises:
+        Unreadable: it does not lie there.
+        IndexError: there is no such frame.
+    """
+    header = source_header(path)
+    frames = _frames(header)
+    if not 0 < number <= frames:
+        raise IndexError(number)
+    with guarded("The frame does not lie in its file"), opened(path) as file:
+        return _compressed(file, number - 1, frames)
 
 
 def picture(path: Path, number: int = 1) -> NDArray[np.float32]:
@@ -44,13 +74,11 @@ def picture(path: Path, number: int = 1) -> NDArray[np.float32]:
         Unreadable: the pixels cannot be decoded, or there is no such frame.
     """
     try:
-        values, header = _decode(path, number - 1, raw=False)
+        values, header = decode(path, number - 1, raw=False)
     except IndexError:
         raise Unreadable("There is no such frame") from None
-    try:
+    with guarded("The grey scale or the palette cannot be applied"):
         shown = _colour(values, header) if _has_colour(header) else _grey(values, header)
-    except Exception:  # noqa: BLE001 (whatever a LUT holds)
-        raise Unreadable("The grey scale or the palette cannot be applied") from None
     if shown.shape[:2] != (header.Rows, header.Columns) or shown.ndim != 2 + _has_colour(header):
         raise Unreadable("The picture has another shape than its header")
     return np.asarray(shown, dtype=np.float32)
@@ -77,10 +105,22 @@ def _colour(values: NDArray[Any], header: Dataset) -> NDArray[np.float32]:
     return values[..., :3].astype(np.float32) * np.float32(BRIGHTEST / (2**bits - 1))
 
 
-def _decode(path: Path, index: int, *, raw: bool) -> tuple[NDArray[Any], Dataset]:
+def decode(path: Path, index: int, *, raw: bool) -> tuple[NDArray[Any], Dataset]:
+    """One frame (from 0), and the header.
+
+    Args:
+        raw: as stored; otherwise YBR becomes RGB.
+
+    Returns:
+        Shape (rows, columns) or (rows, columns, samples).
+
+    Raises:
+        Unreadable: the pixels cannot be decoded.
+        IndexError: there is no such frame.
+    """
     header = source_header(path)
+    frames = _frames(header)
     try:
-        frames = int(header.get("NumberOfFrames") or 1)
         size = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1))
         size *= int(header.BitsAllocated) // 8 or 1
     except (AttributeError, TypeError, ValueError):
@@ -89,7 +129,50 @@ def _decode(path: Path, index: int, *, raw: bool) -> tuple[NDArray[Any], Dataset
         raise IndexError(index)
     if size > LARGEST_FRAME:
         raise Unreadable("The picture is too large to be decoded")
+    with guarded("The pixels cannot be decoded"), opened(path) as file:
+        if header.file_meta.TransferSyntaxUID.is_encapsulated:
+            _require_honest(_compressed(file, index, frames), header, size)
+            file.seek(0)
+        return pixel_array(file, index=index, raw=raw), header
+
+
+def frames_of(path: Path, count: int) -> Iterator[bytes]:
+    """Every frame as `frame` gives it, one after the other.
+
+    Raises:
+        Unreadable: a frame cannot be decoded.
+    """
+    for number in range(1, count + 1):
+        yield frame(path, number)
+
+
+def _frames(header: Dataset) -> int:
     try:
-        return pixel_array(path, index=index, raw=raw), header
-    except Exception:  # noqa: BLE001 (decoders raise what a hostile file makes them raise; MemoryError too)
-        raise Unreadable("The pixels cannot be decoded") from None
+        return int(header.get("NumberOfFrames") or 1)
+    except (TypeError, ValueError):
+        raise Unreadable("The header does not say how many frames there are") from None
+
+
+def _compressed(file: BinaryIO, index: int, frames: int) -> bytes:
+    """A frame (from 0) out of the items in which it lies (PS3.5 A.4)."""
+    with guarded("The frame does not lie in its file"):
+        dcmread(file, stop_before_pixels=True, specific_tags=[], defer_size=DEFERRED)
+        start = file.read(8)
+        if start[4:6].isalpha():
+            file.seek(4, 1)
+        return get_frame(file, index, number_of_frames=frames)
+
+
+def _require_honest(compressed: bytes, header: Dataset, size: int) -> None:
+    """A decoder asks for as much memory as the frame says, whatever the header does.
+
+    Raises:
+        Unreadable: the frame is another size than the header's, or absurdly long.
+    """
+    found = declared(compressed)
+    if found and (found.rows, found.columns) != (header.Rows, header.Columns):
+        raise Unreadable("The frame is of another size than its header says")
+    if found and found.samples > int(header.get("SamplesPerPixel", 1)):
+        raise Unreadable("The frame has more colours than its header says")
+    if len(compressed) > GROWN * size + _SLACK:
+        raise Unreadable("The frame is longer than its pixels")

@@ -1,7 +1,9 @@
 """One DICOM instance as its header describes it, and what becomes of it at the door."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Instance:
         photometric: Photometric Interpretation (0028,0004).
         spacing: millimetres between rows and between columns; empty when unknown.
         test_subject: whether it shows a phantom or a test patient, as `dicom.subject` decides at the door.
+        attributes: what searches match and answer, in the DICOM JSON model (PS3.18 F.2); on the way in only, as the
+            store gives it back to searches alone.
     """
 
     uid: str
@@ -45,6 +49,7 @@ class Instance:
     photometric: str = ""
     spacing: tuple[float, ...] = ()
     test_subject: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def is_secondary(self) -> bool:
         """Made after the examination from other pictures: Image Type (0008,0008) value 2, PS3.3 C.7.6.1.1.2."""
@@ -52,7 +57,10 @@ class Instance:
 
 
 class Failure(StrEnum):
-    """Why a file was not taken in; it waits in quarantine under this reason."""
+    """Why a file was not taken in; it waits in quarantine under this reason.
+
+    OTHER_OBJECT: the data set is of another SOP class or instance than the request says.
+    """
 
     NOT_DICOM = "not-dicom"
     DAMAGED = "damaged"
@@ -60,6 +68,8 @@ class Failure(StrEnum):
     TRANSFER_SYNTAX = "transfer-syntax"
     OTHER_STUDY = "other-study"
     CONFLICT = "conflict"
+    OTHER_OBJECT = "other-object"
+    TOO_LARGE = "too-large"
 
 
 class Stored(StrEnum):
@@ -68,3 +78,27 @@ class Stored(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"
     OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was put aside; UIDs as far as they could be read."""
+
+    reason: Failure
+    sop_class: str = ""
+    uid: str = ""
+
+
+class SeriesCount(NamedTuple):
+    """A series and how many of its instances are stored."""
+
+    uid: str
+    modality: str
+    instances: int
+
+
+class Reference(NamedTuple):
+    """An instance as others name it: the UIDs of its SOP class and its own."""
+
+    sop_class: str
+    uid: str

@@ -87,6 +87,11 @@ class Study:
         pictured: each (Patient ID, issuer) that they name.
         test_subject: whether any of them shows a phantom or a test patient.
         look_at: when somebody looks again; None when nobody will.
+        prior: fetched to be compared with, not to be read; an announcement makes it a study like any other.
+        asked_at: the time of the database when this was true.
+        said: how many instances were there when their arrival was last said.
+        said_at: when that was.
+        say_at: when it is said again; None when nothing waits to be said.
     """
 
     uid: str
@@ -99,7 +104,16 @@ class Study:
     look_at: datetime | None
     present: int
     pictured: frozenset[tuple[str, str]]
+    asked_at: datetime
     test_subject: bool = False
+    prior: bool = False
+    said: int = 0
+    said_at: datetime | None = None
+    say_at: datetime | None = None
+
+    def is_only_prior(self) -> bool:
+        """Nobody awaits anything of it: it is no case."""
+        return self.prior and self.announcement is None
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,7 @@ Step = Wait | Complete | Await | Stay
 
 def decide(study: Study, issuers: Issuers, limits: Limits, now: datetime) -> Step:
     """The next step of a study; wrong patients first, whatever else is true."""
-    if study.state is State.REVOKED or study.hold is Hold.WRONG_PATIENT:
+    if study.state is State.REVOKED or study.hold is Hold.WRONG_PATIENT or study.is_only_prior():
         return Stay()
     if _is_of_another_patient(study, issuers):
         return Await(Hold.WRONG_PATIENT)

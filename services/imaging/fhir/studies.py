@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
-from services.imaging.domain.instance import Instance
+from services.imaging.domain.instance import Instance, SeriesCount
 from services.imaging.domain.results import lane_of
 from services.imaging.domain.study import Announcement, Hold, Issuers, Person, Study
 from shared.errors import InvalidResource
@@ -155,12 +155,18 @@ def imaging_study(study: Study, issuers: Issuers, instances: Sequence[Instance] 
     return made
 
 
-def instances_stored(study: Study, issuers: Issuers, instances: Sequence[Instance]) -> Message:
+def instances_stored(study: Study, issuers: Issuers, series: Sequence[SeriesCount]) -> Message:
     """Pixels were taken in."""
-    summary = imaging_study(study, issuers, instances)
-    for series in summary.get("series", []):
-        series.pop("instance")
-    summary["numberOfInstances"] = study.present
+    summary = imaging_study(study, issuers)
+    summary["series"] = [
+        {
+            "uid": each.uid,
+            "modality": {"system": codes.DICOM, "code": each.modality or "OT"},
+            "numberOfInstances": each.instances,
+        }
+        for each in series
+    ]
+    summary["numberOfSeries"] = len(series)
     return _about(study, Event.INSTANCES_STORED, summary)
 
 

@@ -18,6 +18,7 @@ _LOCK = select(STUDY.c.uid).where(STUDY.c.uid == _UID).with_for_update()
 _FIND = (
     select(
         STUDY,
+        func.now().label("asked_at"),
         INSTANCE.c.patient_id,
         INSTANCE.c.issuer,
         func.count(INSTANCE.c.uid).label("pictures"),
@@ -110,6 +111,24 @@ def arm(session: Session, uid: str, look_at: datetime) -> None:
     session.execute(update(STUDY).where(STUDY.c.uid == uid).values(look_at=look_at))
 
 
+def mark_said(session: Session, uid: str, present: int, at: datetime) -> None:
+    """The arrival of so many instances of a locked study is said now."""
+    said = update(STUDY).where(STUDY.c.uid == uid).values(said=present, said_at=at, say_at=None)
+    session.execute(said)
+
+
+def say_later(session: Session, uid: str, at: datetime) -> None:
+    """The arrival of what came to a locked study is said at a time."""
+    session.execute(update(STUDY).where(STUDY.c.uid == uid).values(say_at=at))
+
+
+def expect_prior(session: Session, uid: str) -> bool:
+    """Note that a study is fetched as a prior; False when it is here as a study of its own."""
+    row = insert(STUDY).values(uid=uid, first_seen_at=func.now(), prior=True).on_conflict_do_nothing()
+    session.execute(row)
+    return find(session, uid).is_only_prior()
+
+
 def _revoke_studies(session: Session, orders: Sequence[str]) -> list[str]:
     open_states = [str(State.RECEIVING), str(State.HELD), str(State.COMPLETE)]
     stopped = (
@@ -140,6 +159,11 @@ def _study(rows: Sequence[Row[Any]]) -> Study:
         look_at=row.look_at,
         present=sum(each.pictures for each in rows),
         pictured=frozenset((each.patient_id, each.issuer) for each in rows if each.pictures),
+        prior=row.prior,
+        asked_at=row.asked_at,
+        said=row.said,
+        said_at=row.said_at,
+        say_at=row.say_at,
         test_subject=any(each.test_subject for each in rows),
     )
 

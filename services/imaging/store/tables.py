@@ -1,5 +1,7 @@
 """The tables of imaging."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -36,6 +38,10 @@ STUDY = Table(
     Column("first_seen_at", DateTime(timezone=True), nullable=False),
     Column("last_instance_at", DateTime(timezone=True)),
     Column("look_at", DateTime(timezone=True)),
+    Column("prior", Boolean, nullable=False, server_default="false"),
+    Column("said", Integer, nullable=False, server_default="0"),
+    Column("said_at", DateTime(timezone=True)),
+    Column("say_at", DateTime(timezone=True)),
 )
 BY_ORDER = Index("study_orders", STUDY.c.orders, postgresql_using="gin")
 BY_STATE = Index("study_state", STUDY.c.state)
@@ -58,9 +64,30 @@ INSTANCE = Table(
     Column("photometric", Text, nullable=False, server_default=""),
     Column("spacing", ARRAY(Float), nullable=False, server_default="{}"),
     Column("test_subject", Boolean, nullable=False, server_default="false"),
+    Column("attributes", JSONB),
     Column("stored_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 BY_STUDY = Index("instance_study", INSTANCE.c.study, INSTANCE.c.series)
+
+STUDY_FOUND = Table(
+    "study_found",
+    METADATA,
+    Column("uid", Text, ForeignKey(STUDY.c.uid), primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("study_date", "study_time", "accession", "patient_id")),
+    Column("patient_name", Text, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+)
+"""What a study is found by; its columns are the keys that are asked for most."""
+
+SERIES_FOUND = Table(
+    "series_found",
+    METADATA,
+    Column("study", Text, ForeignKey(STUDY.c.uid), primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("modality", Text, nullable=False),
+    Column("number", BigInteger),
+    Column("attributes", JSONB, nullable=False),
+)
 
 ANALYSIS = Table(
     "analysis",
@@ -166,6 +193,8 @@ QUARANTINE = Table(
     Column("size", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *(Column(name, Text) for name in ("study", "instance", "decision", "decided_by")),
+    Column("decided_at", DateTime(timezone=True)),
     UniqueConstraint("digest", "reason", name="quarantine_once"),
 )
 
@@ -189,3 +218,36 @@ CONSENT = Table(
     Column("ends", DateTime(timezone=True)),
 )
 CONSENT_OF = Index("consent_patient", CONSENT.c.patient)
+
+
+def _due() -> list[Column[Any]]:
+    """A piece of work for the listener: when it is due, how often it was tried, and how it ended."""
+    return [
+        Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("ended_at", DateTime(timezone=True)),
+        Column("error", Text),
+    ]
+
+
+COMMITMENT = Table(
+    "commitment",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("transaction", Text, nullable=False),
+    Column("instances", JSONB, nullable=False),
+    *_due(),
+    UniqueConstraint("peer", "transaction", name="commitment_once"),
+)
+
+RETRIEVAL = Table(
+    "retrieval",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("study", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    *_due(),
+    UniqueConstraint("study", name="retrieval_once"),
+)

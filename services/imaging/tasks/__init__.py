@@ -4,12 +4,12 @@ from typing import Any
 
 from celery.signals import worker_process_init
 
-from services.imaging import completion, fhir, store
+from services.imaging import arrivals, completion, fhir, store
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import NOBODY, Model
 from services.imaging.domain.reading import Reason, Refusal
 from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, choose, is_stopped, shadows
-from services.imaging.domain.study import State, Study
+from services.imaging.domain.study import Announcement, State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
 from services.imaging.tasks import answering, results, watching
@@ -48,7 +48,16 @@ def announce_study(message: Message) -> None:
         store.lock(session, announcement.uid, announcement.orders)
         if store.announce(session, announcement):
             completion.advance(session, announcement.uid, store.now(session), settings())
+            _want_priors(session, announcement)
     log.info("study_announced", study=announcement.uid)
+
+
+def _want_priors(session: store.Session, announcement: Announcement) -> None:
+    """The listener fetches what the archive has of the same patient, where a site wants that."""
+    known = set(settings().issuers.values())
+    numbers = sorted(person.value for person in announcement.persons if person.system in known)
+    if settings().priors and numbers:
+        store.ask_retrieval(session, announcement.uid, numbers[0])
 
 
 @worker.on(Event.RESOURCE_CHANGED)
@@ -80,7 +89,8 @@ def look_again(message: Message) -> None:
     uid = fhir.study_uid(message)
     with store.transaction() as session:
         if inbox.claim(session, message.id):
-            completion.advance(session, uid, store.now(session), settings())
+            now = store.now(session)
+            arrivals.say_waiting(session, completion.advance(session, uid, now, settings()), now, settings())
 
 
 def refuse_unread(session: store.Session, message: Message) -> None:

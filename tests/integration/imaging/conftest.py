@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import numpy as np
 import orjson
+import pydicom
 import pytest
 from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -238,9 +239,12 @@ def _as_file() -> Callable[[Dataset], bytes]:
 
 @pytest.fixture
 def real() -> Callable[[str], bytes]:
-    """A real radiograph of an adult, from the package pydicom-data."""
+    """A real file of pydicom's own, or of the package pydicom-data."""
 
     def read(name: str) -> bytes:
+        own = Path(pydicom.__file__).parent / "data" / "test_files" / name
+        if own.is_file():
+            return own.read_bytes()
         found = next(file for file in files("pydicom-data") or [] if file.name == name)
         return Path(str(found.locate())).read_bytes()
 

@@ -181,6 +181,72 @@ def test_a_revoked_order_is_not_read_whenever_the_word_comes(
     assert hub.state(one.study) == ("revoked", None)
 
 
+def test_more_pictures_than_announced_are_read_when_they_came_first(
+    imaging: Any, child: Any, announcement: Any
+) -> None:
+    hub, one = imaging(), child()
+    hub.stow(one.part10(), one.another().part10(), one.another().part10())
+    announce_study(announcement(one, instances=2))
+    [message] = hub.said(Event.STUDY_COMPLETED)
+    assert message.resource("ImagingStudy")["numberOfInstances"] == 3
+
+
+@pytest.mark.parametrize("instances", [1, None])
+def test_a_picture_after_completion_is_kept_and_said_and_starts_no_second_reading(
+    imaging: Any, child: Any, announcement: Any, instances: int | None
+) -> None:
+    hub, one = imaging(HUB_IMAGING_QUIET_PERIOD="PT1H"), child()
+    announce_study(announcement(one, instances=instances))
+    hub.stow(one.part10())
+    if instances is None:
+        _advance(one.study, _look_at(one.study))
+    assert hub.state(one.study) == ("complete", None)
+    late = one.another()
+    assert hub.stow(late.part10()).status_code == 200
+    _advance(one.study, datetime.now(UTC) + timedelta(days=2))
+    assert len(hub.said(Event.STUDY_COMPLETED)) == 1
+    assert hub.said(Event.STUDY_HELD) == []
+    *_, said = hub.said(Event.INSTANCES_STORED)
+    assert said.resource("ImagingStudy")["numberOfInstances"] == 2
+    found = hub.http.get(f"/dicomweb/studies/{one.study}/instances", headers=hub.sign()).json()
+    assert late.uid in {match["00080018"]["Value"][0] for match in found}
+
+
+@pytest.mark.parametrize(("first", "then", "state"), [(3, 2, "complete"), (2, 3, "complete"), (2, None, "receiving")])
+def test_a_corrected_announcement_counts_unless_the_study_was_complete_before(
+    imaging: Any, child: Any, announcement: Any, first: int, then: int | None, state: str
+) -> None:
+    hub, one = imaging(HUB_IMAGING_QUIET_PERIOD="PT1H"), child()
+    if then is None:
+        hub.stow(one.part10())
+    else:
+        hub.stow(one.part10(), one.another().part10())
+    announce_study(announcement(one, instances=first, version=1))
+    announce_study(announcement(one, instances=then, version=2))
+    assert hub.state(one.study) == (state, None)
+    assert len(hub.said(Event.STUDY_COMPLETED)) == (1 if state == "complete" else 0)
+
+
+def test_a_study_of_fewer_pictures_than_announced_awaits_a_human_and_a_lower_count_releases_it(
+    imaging: Any, child: Any, announcement: Any
+) -> None:
+    hub, one = imaging(), child()
+    announce_study(announcement(one, instances=5))
+    hub.stow(one.part10(), one.another().part10())
+    _advance(one.study, datetime.now(UTC) + timedelta(hours=25))
+    assert hub.state(one.study) == ("held", "incomplete")
+    announce_study(announcement(one, instances=2, version=2))
+    assert hub.state(one.study) == ("complete", None)
+
+
+def test_a_picture_that_is_put_aside_does_not_count(imaging: Any, child: Any, announcement: Any) -> None:
+    hub, one = imaging(), child()
+    announce_study(announcement(one, instances=2))
+    assert hub.stow(one.part10(), one.another(uid=one.uid, seed=2).part10(), b"no DICOM").status_code == 202
+    assert hub.said(Event.STUDY_COMPLETED) == []
+    assert hub.state(one.study) == ("receiving", None)
+
+
 def _advance(uid: str, now: datetime) -> None:
     with store.transaction() as session:
         completion.advance(session, uid, now, settings())

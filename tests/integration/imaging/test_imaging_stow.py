@@ -177,6 +177,14 @@ def test_a_body_that_is_no_multipart_dicom_is_the_senders_fault(
     assert not (hub.folder / "spool").exists() or list((hub.folder / "spool").iterdir()) == []
 
 
+def test_a_sender_who_takes_no_json_is_told_before_anything_is_stored(imaging: Any, child: Any) -> None:
+    hub = imaging()
+    headers = hub.sign() | {"Content-Type": TYPE + "edge", "Accept": "application/dicom+xml"}
+    answer = hub.http.post("/dicomweb/studies", content=body_of("edge", child().part10()), headers=headers)
+    assert answer.status_code == 406
+    assert rows(INSTANCE) == 0
+
+
 def test_a_system_without_the_scope_and_a_person_may_not_store(imaging: Any, child: Any) -> None:
     hub = imaging()
     for who in (hub.sign("system/Patient.cruds"), hub.sign(role="radiologist") | {"Origin": "http://127.0.0.1:8080"}):

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "imaging_0006"
-down_revision = "imaging_0003"
+down_revision = "imaging_0005"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,201 @@
+"""How an instance comes in, whichever door it uses: kept whole or put aside, recorded with its study, and said.
+
+A sender is told of success after the commit: the file is on disk before it (`files`); the row, the study's next step,
+the event and the audit record commit together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import NAMESPACE_OID, uuid5
+
+from prometheus_client import Counter
+
+from services.imaging import completion, fhir, files, store
+from services.imaging.dicom import header
+from services.imaging.dicom.whole import NotTaken, same_data_set
+from services.imaging.domain.instance import Failure, Instance, Reference, Refused, Stored
+from services.imaging.domain.study import Issuers, Study
+from services.imaging.files import Spooled
+from services.imaging.settings import Settings
+from shared import audit, outbox, sittings
+from shared.errors import Unavailable
+from shared.fhir import codes
+from shared.security import Principal
+from shared.telemetry import log
+
+INSTANCES: Final = Counter("hub_imaging_instances", "Instances that came, by what became of them", ["outcome"])
+BYTES: Final = Counter("hub_imaging_stored_bytes", "Bytes of new instances")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file that is kept, or about to be, and not recorded yet.
+
+    Attributes:
+        kept: returns once the file is kept; the commit waits for it, so that disk and database work side by side.
+        every: how often the arrival of a study is said at most; what comes between is said together.
+        noted: the studies of which it is on record already that this sender brings them.
+    """
+
+    instance: Instance
+    who: Principal
+    every: timedelta = timedelta(0)
+    noted: set[str] = field(default_factory=set)
+    kept: Callable[[], None] = lambda: None
+
+
+def take(
+    part: Spooled,
+    chosen: Settings,
+    *,
+    study: str | None = None,
+    named: Reference | None = None,
+    keep: Callable[[Path, Spooled], None] = files.keep,
+) -> Instance | Refused:
+    """Put one file where it belongs: under its content, or aside.
+
+    Args:
+        study: that the sender says it belongs to.
+        named: SOP class and instance that the sender says it is.
+        keep: moves a good file to its place, or begins to.
+
+    Raises:
+        Unavailable: the disk is full or away, or the database.
+    """
+    try:
+        instance = header.parse(part.path, part.digest, part.size)
+    except NotTaken as error:
+        return _put_aside(part, Refused(error.reason), None, chosen)
+    if study is not None and instance.study != study:
+        return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid), instance.study, chosen)
+    if named is not None and named != (instance.sop_class, instance.uid):
+        return _put_aside(part, Refused(Failure.OTHER_OBJECT, instance.sop_class, instance.uid), instance.study, chosen)
+    keep(chosen.store_dir, part)
+    return instance
+
+
+def _put_aside(part: Spooled, refused: Refused, study: str | None, chosen: Settings) -> Refused:
+    files.sync(part)
+    files.quarantine(chosen.store_dir, part.digest, part.path)
+    with store.transaction() as session:
+        store.quarantine(session, part.digest, part.size, refused.reason, study=study, instance=refused.uid or None)
+    INSTANCES.labels(str(refused.reason)).inc()
+    log.warning("file_quarantined", reason=refused.reason, digest=part.digest)
+    return refused
+
+
+def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failure]:
+    """Record all in one transaction; what became of each, in order, once it is committed.
+
+    Raises:
+        Unavailable: the database or the disk is away; nothing is recorded.
+    """
+    outcomes: dict[int, Stored | Failure] = {}
+    with store.transaction() as session:
+        for uid in sorted({arrival.instance.study for arrival in arrivals}):  # sorted: nobody waits in a circle
+            places = [place for place, arrival in enumerate(arrivals) if arrival.instance.study == uid]
+            outcomes |= zip(places, _record(session, uid, [arrivals[place] for place in places], chosen), strict=True)
+        for arrival in arrivals:
+            arrival.kept()
+    for place, outcome in outcomes.items():
+        INSTANCES.labels(str(outcome)).inc()
+        BYTES.inc(arrivals[place].instance.size if outcome is Stored.NEW else 0)
+        arrivals[place].noted.add(arrivals[place].instance.study)
+    return [outcomes[place] for place in range(len(arrivals))]
+
+
+def commit_each(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failure | Exception]:
+    """As `commit`, but for senders who know nothing of each other: no one fails for another's fault."""
+    try:
+        return list(commit(arrivals, chosen))
+    except Exception as error:  # noqa: BLE001 (it is told to whom it concerns)
+        if len(arrivals) == 1 or isinstance(error, Unavailable):
+            return [error] * len(arrivals)
+        return [outcome for one in arrivals for outcome in commit_each([one], chosen)]
+
+
+def say_waiting(session: store.Session, study: Study, now: datetime, chosen: Settings) -> None:
+    """Say what came to a locked study since its arrival was said, when the time is there."""
+    if study.say_at is not None and study.say_at <= now:
+        _say(session, study, now, chosen)
+
+
+def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failure]:
+    study = store.lock(session, uid)
+    known = [store.add(session, arrival.instance) for arrival in arrivals]
+    outcomes: list[Stored | Failure] = []
+    others: dict[str, Stored | Failure] = {}
+    for arrival, (outcome, digest) in zip(arrivals, known, strict=True):
+        own = arrival.instance.digest
+        if own != digest and own not in others:  # one file, though it may come several times at once
+            arrival.kept()
+            others[own] = _settle_other(session, arrival.instance, outcome, digest, chosen)
+        outcomes.append(outcome if own == digest else others[own])
+    new = [arrival for arrival, outcome in zip(arrivals, outcomes, strict=True) if outcome is Stored.NEW]
+    if new:
+        now = study.asked_at
+        named = {(arrival.instance.patient_id, arrival.instance.issuer) for arrival in new}
+        study = replace(
+            study,
+            present=study.present + len(new),
+            pictured=study.pictured | named,
+            test_subject=study.test_subject or any(arrival.instance.test_subject for arrival in new),
+            last_instance_at=now,
+        )
+        completion.step(session, study, now, chosen)
+        _say_in_time(session, study, now, chosen, min(arrival.every for arrival in new))
+    for who in {arrival.who for arrival in arrivals if uid not in arrival.noted}:
+        _note_sender(session, uid, who)
+    return outcomes
+
+
+def _settle_other(
+    session: store.Session, instance: Instance, outcome: Stored | Failure, digest: str, chosen: Settings
+) -> Stored | Failure:
+    """What becomes of a file when another one, of this digest, counts for its UID."""
+    kept = files.path_of(chosen.store_dir, instance.digest)
+    if outcome is Failure.CONFLICT:
+        if not same_data_set(kept, files.find(chosen.store_dir, digest)):
+            files.quarantine(chosen.store_dir, instance.digest)
+            _remember_conflict(session, instance)
+            return outcome
+        outcome = Stored.DUPLICATE
+    files.drop(chosen.store_dir, instance.digest)
+    return outcome
+
+
+def _remember_conflict(session: store.Session, instance: Instance) -> None:
+    known = {"study": instance.study, "instance": instance.uid}
+    store.quarantine(session, instance.digest, instance.size, Failure.CONFLICT, **known)
+
+
+def _say_in_time(session: store.Session, study: Study, now: datetime, chosen: Settings, every: timedelta) -> None:
+    if study.said_at is None or now >= study.said_at + every:
+        _say(session, study, now, chosen)
+    elif study.say_at is None and not study.is_only_prior():
+        at = study.said_at + every
+        store.say_later(session, study.uid, at)
+        number = str(uuid5(NAMESPACE_OID, f"{study.uid}|say|{at.isoformat()}"))
+        outbox.add(session, fhir.quiet_period_ended(study, _issuers(chosen), number), due_at=at)
+
+
+def _say(session: store.Session, study: Study, now: datetime, chosen: Settings) -> None:
+    if study.is_only_prior():
+        return
+    outbox.add(session, fhir.instances_stored(study, _issuers(chosen), store.count_series(session, study.uid)))
+    store.mark_said(session, study.uid, study.present, now)
+
+
+def _issuers(chosen: Settings) -> Issuers:
+    return Issuers(chosen.issuers, chosen.default_issuer)
+
+
+def _note_sender(session: store.Session, uid: str, who: Principal) -> None:
+    """Who brought pixels of a study: once a sitting."""
+    if sittings.begin(session, who, [f"store {uid}"]):
+        entity = audit.Entity(identifier=codes.study_identifier(uid))
+        event = audit.audit_event(service="imaging", who=who, kind="dicom-store", action="C", entities=[entity])
+        audit.record(session, event, service="imaging", correlation=codes.correlation_of(uid))
