@@ -125,7 +125,7 @@ def describe(made: Dataset, digest: str, size: int) -> Instance:
     """What `parse` would say of the file of an instance that the hub made."""
     values = {keyword: _text(made, keyword) for keyword in HEADER}
     values["TransferSyntaxUID"] = str(made.file_meta.TransferSyntaxUID)
-    described = _instance(values, digest, size, has_pixels=True)
+    described = _instance(values, digest, size, has_pixels="PixelData" in made)
     return replace(described, hub_made=True, attributes=findable.attributes(made))
 
 
