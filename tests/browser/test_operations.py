@@ -177,8 +177,11 @@ def test_every_service_answers_programs_and_only_for_an_operator(hub: Hub, cast:
         "results-sharing": ["Studies that wait for a result", "Deliveries to the hospital", "Cases"],
         "scheduling": ["Follow-ups"],
     }
-    [model] = json.loads(told["imaging"].text())["panels"][1]["rows"]
-    assert (model["Model"], model["Package"]) == ("cxr-pneumonia-paediatric", "as admitted")
+    models = {
+        row["Model"]: (row["Stage"], row["Package"]) for row in json.loads(told["imaging"].text())["panels"][1]["rows"]
+    }
+    assert models["cxr-pneumonia-paediatric"] == ("live", "as admitted")
+    assert models["brain-mr-tumour"] == models["retina-vessels"] == ("shadow", "as admitted")
     system = {"Authorization": f"Bearer {cast.token}"}
     for name in SERVICES:
         assert httpx.get(f"{hub.public_url}/ops/{name}").status_code == httpx.codes.UNAUTHORIZED

@@ -17,9 +17,10 @@ NAMES = ["egfr-ckd-epi", "nhs-aki", "score2"]
 @pytest.fixture
 def models(settings_environment: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A copy of the packages, which the service uses."""
+    assert settings_environment
     for name in NAMES:
         shutil.copytree(MODELS_DIR / name, tmp_path / name)
-    settings_environment.setenv("HUB_BROKER_URL", "amqp://nobody.example")
+    monkeypatch.setenv("HUB_BROKER_URL", "amqp://nobody.example")
     monkeypatch.setenv("HUB_PREDICTION_SCORE2_REGION", "low")
     monkeypatch.setenv("HUB_PREDICTION_MODELS_DIR", str(tmp_path))
     settings.cache_clear()

@@ -64,7 +64,8 @@ def test_a_relay_says_what_waits_and_that_it_lives(start: Start, tmp_path: Path)
     heartbeat, port = tmp_path / "heartbeat", free_port()
     with db.transaction("imaging") as session:
         outbox.add(session, order("store"), due_at=datetime.now(UTC) + timedelta(hours=1))
-    with start(*RELAY, HUB_METRICS_PORT=str(port), HUB_HEARTBEAT_FILE=str(heartbeat)) as relay:
+    own = {"HUB_IMAGING_STORE_DIR": str(tmp_path), "HUB_IMAGING_ISSUERS": "{}"}  # its gauges ask for them
+    with start(*RELAY, HUB_METRICS_PORT=str(port), HUB_HEARTBEAT_FILE=str(heartbeat), **own) as relay:
         until(heartbeat.exists)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             metrics = answer.read().decode()
