@@ -16,7 +16,7 @@ from psycopg import sql
 from services.simulator.demo.people import People, people
 from services.simulator.domain import Examination, First, Picture, Priority, examination
 from services.simulator.hospital import Hospital
-from shared import embedded, security
+from shared import broker, embedded, security
 from shared.cli.running import remembered
 from shared.embedded import Hub, Stack
 from shared.embedded.machine import free_port
@@ -30,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         together = "hub" if "hub" in getattr(item, "fixturenames", ()) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(together))
+
+
+@pytest.fixture(autouse=True)
+def _broker_as_the_environment_has_it() -> Iterator[None]:
+    """The address is read once a process; a test that names another broker leaves it to nobody."""
+    broker.url.cache_clear()
+    yield
+    broker.url.cache_clear()
 
 
 @pytest.fixture(scope="session")

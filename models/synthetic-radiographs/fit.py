@@ -22,7 +22,7 @@ from sklearn.mixture import GaussianMixture
 from services.simulator.radiographs import LABELS, compose, coordinates
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "cxr-pneumonia-paediatric"))
+sys.path.append(str(HERE.parent / "cxr-pneumonia-paediatric" / "training"))
 import dataset  # noqa: E402 - the neighbouring package reads the same data
 
 SIZE = 160
@@ -92,12 +92,15 @@ def prove(pictures: NDArray[np.float32]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Write `generator.npz` and `fit.json`."""
+    """Write `generator.npz`, unless it is only to be proved again, and `fit.json`."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
-    training = dataset.read(dataset.folder(options.parse_args().data), "train")
+    options.add_argument("--prove", action="store_true", help="keep the generator and measure its pictures again")
+    chosen = options.parse_args()
+    training = dataset.read(dataset.folder(chosen.data), "train")
     pictures = shrunk(training.pixels)
-    np.savez_compressed(HERE / "generator.npz", **fit(pictures, training.labels))
+    if not chosen.prove:
+        np.savez_compressed(HERE / "generator.npz", **fit(pictures, training.labels))
     digest = hashlib.sha256((HERE / "generator.npz").read_bytes()).hexdigest()
     record = {"sha256": digest, "training_pictures": len(pictures), **prove(pictures)}
     (HERE / "fit.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -16,6 +16,12 @@ GENERATOR = Path(__file__).parents[2] / "models" / "synthetic-radiographs" / "ge
 ROWS, COLUMNS = 512, 640
 """The fitted pictures are squares into which wider radiographs were pressed; this stretches them back."""
 
+SPREAD = 0.8
+"""How far from its mode a picture is drawn, as a share of the fitted deviation: the usual child, not the odd one."""
+
+RARE = 0.1
+"""A mode that fewer of a class belong to is not drawn: it holds the odd pictures, which a guard rightly refuses."""
+
 
 def draw(label: Label, seed: int, generator: Path = GENERATOR) -> NDArray[np.uint8]:
     """One synthetic radiograph, the same for the same label and seed.
@@ -29,13 +35,14 @@ def draw(label: Label, seed: int, generator: Path = GENERATOR) -> NDArray[np.uin
 
 
 def coordinates(label: Label, seed: int, generator: Path) -> NDArray[np.float64]:
-    """A random point of the class's Gaussian mixture, shape (components,)."""
+    """A random point of the class's Gaussian mixture, near one of its common modes; shape (components,)."""
     arrays = _arrays(generator)
     random = np.random.default_rng([seed, LABELS.index(label)])
-    weights = arrays[f"{label}_weights"].astype(np.float64)
+    fitted = arrays[f"{label}_weights"].astype(np.float64)
+    weights = np.where(fitted < RARE, 0, fitted)
     mode = int(random.choice(len(weights), p=weights / weights.sum()))
     factor = arrays[f"{label}_factors"][mode] * float(arrays[f"{label}_factor_scale"][mode])
-    deviation = factor @ random.standard_normal(factor.shape[1])
+    deviation = SPREAD * factor @ random.standard_normal(factor.shape[1])
     return np.asarray(arrays[f"{label}_means"][mode] + deviation, dtype=np.float64)
 
 

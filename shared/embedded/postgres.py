@@ -30,6 +30,8 @@ from shared.embedded.machine import (
 
 OWNER = "hub_owner"
 READY_WITHIN_S = 30.0
+LET_GO_WITHIN_S = 15.0
+"""A server refuses to start while processes of a killed predecessor, which end by themselves, still hold its memory."""
 
 
 class Postgres:
@@ -59,15 +61,22 @@ class Postgres:
             "timezone": "UTC",
         }
         options = [part for name, value in arguments.items() for part in ("-c", f"{name}={value}")]
-        self._child = children.spawn(
-            [str(binaries / "postgres"), "-D", str(self._data), *options],
-            log=self.log,
-            environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-            folder=self.folder,
-            dying_signal="INT",
-            as_server=True,
-        )
-        self._wait(self._child)
+        deadline = time.monotonic() + LET_GO_WITHIN_S
+        while True:
+            self._child = children.spawn(
+                [str(binaries / "postgres"), "-D", str(self._data), *options],
+                log=self.log,
+                environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                folder=self.folder,
+                dying_signal="INT",
+                as_server=True,
+            )
+            if self._answers(self._child):
+                return
+            if self._child.poll() is None or time.monotonic() > deadline:
+                message = f"PostgreSQL did not start: {children.last_lines(self.log)}"
+                raise CannotStart(message, fix=f"Look at {self.log}.")
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Fast shutdown: connections are closed, everything committed is on disk."""
@@ -117,7 +126,8 @@ class Postgres:
             message = f"PostgreSQL could not make its files: {children.last_lines(self.log)}"
             raise CannotStart(message, fix=f"Look at {self.log}.")
 
-    def _wait(self, child: children.Child) -> None:
+    def _answers(self, child: children.Child) -> bool:
+        """Wait until it does, or until it has ended or had its time."""
         deadline = time.monotonic() + READY_WITHIN_S
         while child.poll() is None and time.monotonic() < deadline:
             try:
@@ -125,9 +135,8 @@ class Postgres:
             except psycopg.OperationalError:
                 time.sleep(0.05)
             else:
-                return
-        message = f"PostgreSQL did not start: {children.last_lines(self.log)}"
-        raise CannotStart(message, fix=f"Look at {self.log}.")
+                return True
+        return False
 
     def _dsn(self, database: str) -> str:
         password = self._password(OWNER)

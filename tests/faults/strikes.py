@@ -20,7 +20,7 @@ WORST_MOMENT_S: Final = 15.0
 """How long to wait for the moment in which a crash does the most harm; without it, any moment."""
 
 RESTARTED_WITHIN_S: Final = 20.0
-"""A server that does not start while its killed predecessor still dies is started again, as an init system does."""
+"""A broker that does not start while its killed predecessor still dies is started again, as an init system does."""
 
 
 WAITS: Final = (
@@ -80,7 +80,7 @@ def database_killed(site: Site) -> Iterator[None]:
     """The database crashes."""
     site.hub.stack.kill_database()
     yield
-    _again(site.hub.stack.start_database)
+    site.hub.stack.start_database()
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def database_full(site: Site) -> Iterator[None]:
         psycopg.connect(address(site.hub, "imaging"), connect_timeout=5).close()
     except psycopg.OperationalError:
         site.hub.stack.kill_database()
-        _again(site.hub.stack.start_database)
+        site.hub.stack.start_database()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def test_a_bad_hour_loses_nothing_and_does_nothing_twice(hub: Hub, cast: People)
     open_a_schedule(hub.environment)
     site = Site(hub, disks.Capped(hub, "imaging-api"))
     short = [replace(fault, lasts_s=2) for fault in FAULTS if fault.name in NAMES]
-    lived = day.live(site, cast, short, pace=1, limit_s=60, tell=lambda _: None)
+    lived = day.live(site, cast, short, pace=1, limit_s=240, tell=lambda _: None)
     assert lived.verdict.problems == []
     assert lived.verdict.windows[NAMES[1]].accepted > 0
     for recovery in lived.recoveries:
