@@ -23,7 +23,8 @@ from shared.embedded import Hub, Stack
 from shared.embedded.machine import free_port
 from shared.migrate import migrate
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `department`
+sys.path.insert(0, str(Path(__file__).parent))  # for `department`, `own`, `watched`
+from own import environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,11 +95,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The whole hub: the processes of `deploy/processes.yaml` on servers of their own."""
     state: Path = tmp_path_factory.mktemp("hub")
     try:
-        # Servers that the environment names would be used, and other tests empty theirs: this hub has its own.
-        own = {
-            name: value for name, value in os.environ.items() if not name.startswith("HUB_") or name == "HUB_CACHE_DIR"
-        }
-        chosen = own | {"HUB_PORT": str(free_port())}
+        chosen = environment(HUB_PORT=str(free_port()))
         with embedded.run_hub(state, environment=chosen) as running, remembered(running):
             yield running
     finally:

@@ -1,8 +1,9 @@
-"""A department's half year in small numbers: answers of two invented versions of a model, and the readers' word."""
+"""A department's half year in synthetic numbers: answers of the released model and of a next version, readers' word."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, update
 
@@ -15,6 +16,12 @@ from services.imaging.settings import SHIPPED
 from services.imaging.store.tables import READER_WORD, STUDY, WATCHED
 
 CHEST = SHIPPED / "cxr-pneumonia-paediatric" / METADATA
+RELEASED: Final[str] = json.loads(CHEST.read_text())["version"]
+NEXT: Final = f"{int(RELEASED.partition('.')[0]) + 1}.0.0"
+"""A version that there is not yet; it reads in the shadow."""
+
+SYNTHETIC: Final = "SYNTHETIC NUMBERS, of no department and no patient."
+"""On every page of it, and so on the picture in the documentation."""
 
 
 def admitted(version: str, stage: Stage, *, with_reference: bool = True) -> Model:
@@ -22,6 +29,7 @@ def admitted(version: str, stage: Stage, *, with_reference: bool = True) -> Mode
     declared = parse(CHEST.read_text())
     assert isinstance(declared, Metadata)
     hub = declared.hub if with_reference else declared.hub.model_copy(update={"reference": None})
+    hub = hub.model_copy(update={"title": f"{SYNTHETIC} {hub.title}"})
     declared = declared.model_copy(update={"version": version, "hub": hub})
     model = model_of(declared, f"{version}{with_reference}".ljust(64, "0"))
     with store.transaction() as session:

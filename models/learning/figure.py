@@ -1,5 +1,7 @@
 """The reliability diagram as SVG: what the model said beside what was so."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +14,33 @@ def _place(said: float, seen: float) -> tuple[float, float]:
     return MARGIN + said * EDGE, MARGIN + (1 - seen) * EDGE
 
 
-def _bins(colour: str, bins: list[dict[str, Any]]) -> str:
+def by_share(n: int, everything: int) -> float:
+    """Radius of the dot of n of all pictures; parts of any size look alike."""
+    return 2 + 8 * math.sqrt(n / everything)
+
+
+def _bins(colour: str, bins: list[dict[str, Any]], radius: Callable[[int, int], float]) -> str:
     everything = sum(b["n"] for b in bins)
-    points = [(_place(b["said"], b["seen"]), b["n"] / everything) for b in bins]
+    points = [(_place(b["said"], b["seen"]), radius(b["n"], everything)) for b in bins]
     line = " ".join(f"{x:.1f},{y:.1f}" for (x, y), _ in points)
-    dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2 + 8 * share**0.5:.1f}" fill-opacity="0.55"/>'
-        for (x, y), share in points
-    )
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill-opacity="0.55"/>' for (x, y), r in points)
     return f'<g fill="{colour}"><polyline points="{line}" fill="none" stroke="{colour}"/>{dots}</g>'
 
 
-def draw(parts: dict[str, list[dict[str, Any]]], target: Path, *, seen: str) -> None:
-    """Write the diagram of each part's reliability bins; a dot's size shows its share of them.
+def draw(
+    parts: dict[str, list[dict[str, Any]]],
+    target: Path,
+    *,
+    seen: str,
+    radius: Callable[[int, int], float] = by_share,
+) -> None:
+    """Write the diagram of each part's reliability bins.
 
     Args:
         parts: bins of `measures.reliability` by the name that the diagram shows; at most three.
         target: the SVG file.
         seen: what the vertical axis counts, such as `share with pneumonia`.
+        radius: of a dot, for the number of its pictures and of all.
     """
     coloured = list(zip(parts.items(), COLOURS, strict=False))
     size = EDGE + 2 * MARGIN
@@ -51,7 +62,7 @@ def draw(parts: dict[str, list[dict[str, Any]]], target: Path, *, seen: str) -> 
         f'<rect x="{MARGIN}" y="{MARGIN}" width="{EDGE}" height="{EDGE}" fill="none" stroke="#888"/>'
         f'<line x1="{MARGIN}" y1="{MARGIN + EDGE}" x2="{MARGIN + EDGE}" y2="{MARGIN}" '
         'stroke="#888" stroke-dasharray="4"/>'
-        f"{ticks}{''.join(_bins(colour, bins) for (_, bins), colour in coloured)}{names}"
+        f"{ticks}{''.join(_bins(colour, bins, radius) for (_, bins), colour in coloured)}{names}"
         f'<text x="{middle}" y="{size - 14}" text-anchor="middle">probability that the model says</text>'
         f'<text transform="translate(16 {middle}) rotate(-90)" text-anchor="middle">{seen}</text>'
         "</svg>\n",

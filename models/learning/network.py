@@ -67,15 +67,16 @@ class EvidenceNet(nn.Module):
         classes: number of classes.
         stem: channels of the first convolution (5x5, stride 2).
         blocks: (channels, stride) of each residual block.
+        kinds: of training pictures, which the guard tells apart; as many as classes where it is not said.
 
-    The buffers `guard_means` (classes, features) and `guard_precision` (features, features)
-    describe the features of the training pictures of each class; they travel with the weights.
+    The buffers `guard_means` (kinds, features) and `guard_precision` (features, features)
+    describe the features of the training pictures of each kind; they travel with the weights.
     """
 
     guard_means: Tensor
     guard_precision: Tensor
 
-    def __init__(self, classes: int, stem: int, blocks: Sequence[Sequence[int]]) -> None:
+    def __init__(self, classes: int, stem: int, blocks: Sequence[Sequence[int]], *, kinds: int | None = None) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, stem, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(stem), nn.ReLU()
@@ -88,7 +89,7 @@ class EvidenceNet(nn.Module):
         self.dropout = nn.Dropout2d(0.2)
         self.head = nn.Conv2d(channels_in[-1], classes, 1)
         size = LAYOUT**2 + sum(channels_in)
-        self.register_buffer("guard_means", torch.zeros(classes, size))
+        self.register_buffer("guard_means", torch.zeros(kinds or classes, size))
         self.register_buffer("guard_precision", torch.eye(size))
 
     def read(self, pictures: Tensor) -> Reading:

@@ -13,7 +13,6 @@ from services.imaging.domain.registry import Entry, Stage
 from services.imaging.domain.study import State
 from services.imaging.packages import shelf
 from services.imaging.settings import settings
-from shared.errors import HubError
 from shared.ops import Cell, Level, Panel, Problem
 
 LATELY: Final = timedelta(days=1)
@@ -35,19 +34,11 @@ def _models(known: list[Entry], said: store.Answered) -> Panel:
     problems = [] if any(entry.stage in _READS for entry in known) else [Problem(Level.WATCH, "no model reads")]
     rows = []
     for entry in known:
-        whole = _whole(entry)
+        whole = shelf.is_whole(settings().store_dir, entry.model.digest)
         if not whole and entry.stage in _READS:
             problems.append(Problem(Level.WRONG, f"{entry.model.name} {entry.model.version} is not what was admitted"))
         rows.append(_row(entry, said, "as admitted" if whole else "not as admitted"))
     return Panel("Models", _COLUMNS, rows, problems, "No model is admitted.")
-
-
-def _whole(entry: Entry) -> bool:
-    try:
-        shelf.open_package(settings().store_dir, entry.model.digest)
-    except HubError:
-        return False
-    return True
 
 
 def _row(entry: Entry, said: store.Answered, package: str) -> tuple[Cell, ...]:

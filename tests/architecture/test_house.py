@@ -132,7 +132,8 @@ def imports(module: str) -> set[str]:
             "sqlalchemy",
             re.compile(
                 r"^services\.\w+\.(store|migrations)(\.|$)"
-                r"|^shared\.(db|wake|outbox|inbox|sittings|relay|migrate|migrations|audit|dead_letters|worker)(\.|$)"
+                r"|^shared\.(db|wake|outbox|inbox|sittings|consents|relay|migrate|migrations|audit|dead_letters)(\.|$)"
+                r"|^shared\.worker(\.|$)"
             ),
         ),
         ("torch", re.compile(r"^services\.\w+\.(inference|equations)(\.|$)")),

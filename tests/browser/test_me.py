@@ -172,6 +172,20 @@ def test_without_a_script_the_appointments_are_a_link(as_patient: Open) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "location"), [(503, ""), (404, ""), (303, "/sign-in")], ids=["away", "not there", "signed out"]
+)
+def test_appointments_that_do_not_come_stay_a_link(as_patient: Open, status: int, location: str) -> None:
+    page = as_patient("/me")
+    headers = {"location": location} if location else {}
+    page.route("**/appointments/mine/part*", lambda route: route.fulfill(status=status, headers=headers, body="No."))
+    with page.expect_event("requestfinished" if not location else "request", lambda one: "/mine/part" in one.url):
+        page.reload()
+    expect(page.get_by_role("link", name="See my appointments")).to_be_visible()
+    expect(page.get_by_text("No.", exact=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="My results")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
     ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 390), ("light", 320), ("dark", 320)]
 )
 def test_every_page_of_a_patient_is_accessible_and_fits(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.sync_api import BrowserContext, Page, Route, expect
-from watched import admitted, filled
+from watched import NEXT, RELEASED, SYNTHETIC, admitted, filled
 
 from services.imaging import api
 from services.imaging.domain.registry import Stage
@@ -78,11 +78,12 @@ def opened(address: tuple[str, bytes], open_context: Callable[..., BrowserContex
 def test_a_physicist_sees_that_the_pictures_grew_brighter_and_what_readers_made_of_the_answers(
     opened: Callable[..., Page], violations: Callable[[Page], list[str]], keep: Callable[[Page, str], None]
 ) -> None:
-    model = admitted("1.0.0", Stage.LIVE)
-    shadow = admitted("1.1.0", Stage.SHADOW)
+    model = admitted(RELEASED, Stage.LIVE)
+    shadow = admitted(NEXT, Stage.SHADOW)
     filled(model, shadow, brighter=0.05)
-    page = opened(f"{CHEST}/1.0.0", width=1440, height=1500)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("cxr-pneumonia-paediatric 1.0.0")
+    page = opened(f"{CHEST}/{RELEASED}", width=1440, height=1500)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"cxr-pneumonia-paediatric {RELEASED}")
+    expect(page.locator(".lead")).to_contain_text(SYNTHETIC)
     expect(page.locator("#drift .says")).to_contain_text("rightness drifted")
     plot = page.get_by_role("img", name="Population stability index by statistic")
     expect(plot).to_be_visible()
@@ -91,7 +92,7 @@ def test_a_physicist_sees_that_the_pictures_grew_brighter_and_what_readers_made_
     expect(page.locator("#agreement td").first).to_contain_text(" of ")
     expect(page.locator("#groups")).to_contain_text("by age and sex")
     assert violations(page) == []
-    page.goto(page.url.replace("1.0.0", "1.1.0"))
+    page.goto(page.url.replace(RELEASED, NEXT))
     expect(page.locator("#beside-0 .says")).to_contain_text("kappa")
     assert violations(page) == []
     page.get_by_role("link", name="Models").first.click()
@@ -103,8 +104,8 @@ def test_a_physicist_sees_that_the_pictures_grew_brighter_and_what_readers_made_
 def test_the_page_fits_a_phone_and_the_dark(
     opened: Callable[..., Page], violations: Callable[[Page], list[str]], scheme: str, width: int
 ) -> None:
-    filled(admitted("1.0.0", Stage.LIVE), admitted("1.1.0", Stage.SHADOW), studies=160)
-    for path in (f"{CHEST}/1.1.0", "/models"):
+    filled(admitted(RELEASED, Stage.LIVE), admitted(NEXT, Stage.SHADOW), studies=160)
+    for path in (f"{CHEST}/{NEXT}", "/models"):
         page = opened(path, scheme=scheme, width=width)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for summary in page.locator("summary").all():
@@ -114,8 +115,8 @@ def test_the_page_fits_a_phone_and_the_dark(
 
 
 def test_a_model_that_has_read_little_says_so_and_shows_no_small_cells(opened: Callable[..., Page]) -> None:
-    filled(admitted("1.0.0", Stage.LIVE, with_reference=False), studies=12)
-    page = opened(f"{CHEST}/1.0.0")
+    filled(admitted(RELEASED, Stage.LIVE, with_reference=False), studies=12)
+    page = opened(f"{CHEST}/{RELEASED}")
     expect(page.locator("#drift .says")).to_contain_text("Too few answers to judge")
     expect(page.locator("#drift")).to_contain_text("none yet: ")
     expect(page.locator("#groups")).to_contain_text("fewer than 10")

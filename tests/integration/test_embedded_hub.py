@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from own import environment
 
 from shared.embedded import reset
 from shared.embedded.machine import server_folder
@@ -32,8 +33,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def settings(state: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    return kept | {"HUB_STATE_DIR": str(state)} | more
+    return environment(HUB_STATE_DIR=str(state), **more)
 
 
 def running(state: Path) -> set[int]:

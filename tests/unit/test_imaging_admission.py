@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import shutil
 import zipfile
@@ -334,6 +335,48 @@ def test_a_kept_package_is_opened_only_while_every_digest_matches(made: Path, tm
         file.write(b"\0")
     with pytest.raises(shelf.BadModel, match=r"model\.ts"):
         shelf.open_package(tmp_path, digest)
+
+
+def test_a_package_that_is_looked_at_often_is_hashed_once_until_a_file_of_it_changes(
+    made: Path, tmp_path: Path
+) -> None:
+    digest = survey(made)[0][METADATA]
+    shelf.keep(tmp_path, made, digest, parsed(made))
+    hashed = []
+
+    def whole() -> bool:
+        return shelf.is_whole(tmp_path, digest, opened=opened)
+
+    def opened(store: Path, digest: str) -> object:
+        hashed.append(digest)
+        return shelf.open_package(store, digest)
+
+    assert [whole() for _ in range(3)] == [True] * 3
+    assert len(hashed) == 1
+
+    graph = shelf.place_of(tmp_path, digest) / "models" / "model.ts"
+    before, content = graph.stat(), graph.read_bytes()
+    graph.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(graph, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (graph.stat().st_size, graph.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert not whole()
+
+    graph.write_bytes(content)
+    assert whole()
+
+
+def test_a_package_with_a_link_in_it_or_without_a_file_is_not_what_was_admitted(made: Path, tmp_path: Path) -> None:
+    digest = survey(made)[0][METADATA]
+    shelf.keep(tmp_path, made, digest, parsed(made))
+    place = shelf.place_of(tmp_path, digest)
+    assert shelf.is_whole(tmp_path, digest)
+
+    (place / "models").rename(tmp_path / "elsewhere")
+    (place / "models").symlink_to(tmp_path / "elsewhere")
+    assert not shelf.is_whole(tmp_path, digest)
+
+    (place / "models").unlink()
+    assert not shelf.is_whole(tmp_path, digest)
 
 
 def test_a_test_picture_that_is_a_pickle_is_not_opened(tmp_path: Path, made: Path) -> None:

@@ -23,7 +23,7 @@ from services.imaging.packages.metadata import Metadata, parse
 from services.simulator.radiographs import draw
 
 FOLDER = Path(__file__).parents[2] / "models" / "cxr-pneumonia-paediatric"
-TRAINED = ("network", "preparation", "released")
+TRAINED = ("preparation", "released")
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def test_the_package_answers_what_the_trained_network_answers(released: Package,
 def test_the_heat_map_is_the_networks_own_evidence(released: Package, network: Any) -> None:
     picture = draw("pneumonia", 3)
     with torch.inference_mode():
-        evidence = network.network(prepare(picture, released.declared.hub.preprocessing).values).evidence
+        evidence = network.network(prepare(picture, released.declared.hub.preprocessing).values)[1]
     full = network.metadata["explanation"]["full"]
-    expected = functional.interpolate(evidence[None] / full, (512, 640), mode="bicubic", align_corners=False)[0, 0]
+    expected = functional.interpolate(evidence / full, (512, 640), mode="bicubic", align_corners=False)[0, 0]
     heat = released.read(picture).heat
     assert heat is not None
     assert heat.dtype == np.float32
@@ -129,13 +129,13 @@ def test_the_evidence_adds_up_to_the_logit(released: Package) -> None:
     assert float(answered["evidence"].mean()) == pytest.approx(float(answered["logits"][0, 0]), abs=1e-4)
 
 
-def test_the_heat_map_depends_on_what_the_network_learned(released: Package, network: Any) -> None:
+def test_the_heat_map_depends_on_what_the_network_learned(released: Package, network: Any, trained: Any) -> None:
     torch.manual_seed(0)
     architecture = network.metadata["architecture"]
-    untrained = type(network.network)(architecture["stem"], architecture["blocks"]).eval()
+    untrained = trained.chest_net(architecture["stem"], architecture["blocks"]).eval()
     prepared = prepare(draw("pneumonia", 3), released.declared.hub.preprocessing)
     with torch.inference_mode():
-        learned, random = (net(prepared.values).evidence[0] for net in (network.network, untrained))
+        learned, random = (net(prepared.values)[1][0, 0] for net in (network.network, untrained))
     maps = [heatmap(evidence, prepared, (512, 640), float(evidence.abs().max())) for evidence in (learned, random)]
     assert np.abs(maps[0] - maps[1]).mean() > 0.05
 

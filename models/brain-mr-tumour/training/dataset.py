@@ -9,8 +9,6 @@ Source: M. Nickparvar, Brain Tumor MRI Dataset, https://doi.org/10.34740/KAGGLE/
 
 import hashlib
 import io
-import os
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from learning.data import holding
 from learning.pictures import shrink
 
 ARCHIVE = "nickparvar_7019_224.tar"
@@ -56,14 +55,7 @@ class Pictures:
 
 def folder(argument: Path | None) -> Path:
     """The data folder, or a clear message and exit status 2."""
-    chosen = argument or (Path(os.environ["HUB_IMAGING_DATA"]) if "HUB_IMAGING_DATA" in os.environ else None)
-    if chosen is None or not (chosen / ARCHIVE).is_file():
-        sys.stderr.write(
-            f"The training data is not here: expected {ARCHIVE} in the folder named by --data or "
-            "HUB_IMAGING_DATA. The data is not part of this project; LICENSE-DATA.md says where it comes from.\n"
-        )
-        raise SystemExit(2)
-    return chosen
+    return holding(argument, ARCHIVE)
 
 
 def read(data: Path) -> Pictures:

@@ -12,17 +12,17 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dataset
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from learning import measures
 from learning.augment import vary
+from learning.course import Course
 from learning.network import EvidenceNet
 from learning.pictures import standardise, stretched
 
@@ -50,13 +50,11 @@ def temperature(said: Tensor, labels: Tensor) -> float:
     return round(float(steps[int(torch.stack(losses).argmin())]), 3)
 
 
-def step(network: EvidenceNet, pictures: Tensor, labels: Tensor, balance: Tensor) -> Tensor:
-    """The loss of one batch, with its gradient."""
+def loss_of(network: EvidenceNet, pictures: Tensor, labels: Tensor, balance: Tensor) -> Tensor:
+    """Cross-entropy of one batch."""
     with torch.autocast("cpu", torch.bfloat16):
         said = network.read(pictures).logits
-    loss = functional.cross_entropy(said.float(), labels, balance, label_smoothing=0.05)
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.detach()
+    return functional.cross_entropy(said.float(), labels, balance, label_smoothing=0.05)
 
 
 def learn(parts: dataset.Parts, seed: int, epochs: int, stop: int, target: Path) -> dict[str, Any]:
@@ -74,15 +72,8 @@ def learn(parts: dataset.Parts, seed: int, epochs: int, stop: int, target: Path)
     pictures, labels = stretched(parts.training.pixels, SIZE), torch.from_numpy(parts.training.labels)
     checked, truth = stretched(parts.validation.pixels, SIZE), torch.from_numpy(parts.validation.labels)
     network = EvidenceNet(**ARCHITECTURE)  # type: ignore[arg-type]
-    average = AveragedModel(
-        network,
-        multi_avg_fn=get_ema_multi_avg_fn(MEMORY),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    )
-    averaged = cast("EvidenceNet", average.module)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=0.02)
     steps = epochs * (len(labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2)
+    course = Course(network, peak=PEAK_RATE, steps=steps, decay=0.02, memory=MEMORY)
     share = torch.bincount(labels).float() / len(labels)
     balance = share.rsqrt() / share.rsqrt().mean()
     best: dict[str, Any] = {"loss": float("inf")}
@@ -92,12 +83,10 @@ def learn(parts: dataset.Parts, seed: int, epochs: int, stop: int, target: Path)
         order = torch.randperm(len(labels), generator=random)
         losses = []
         for chosen in torch.split(order, BATCH)[: len(order) // BATCH]:
-            optimizer.zero_grad()
-            losses.append(step(network, vary(pictures[chosen], random, degrees=DEGREES), labels[chosen], balance))
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(network)
-        said = logits(averaged, checked)
+            loss = loss_of(network, vary(pictures[chosen], random, degrees=DEGREES), labels[chosen], balance)
+            course.step(loss)
+            losses.append(loss.detach())
+        said = logits(course.averaged, checked)
         heat = temperature(said, truth)
         probability = torch.softmax(said / heat, dim=1).double().numpy()
         found = functional.cross_entropy(said / heat, truth).item()
@@ -110,7 +99,7 @@ def learn(parts: dataset.Parts, seed: int, epochs: int, stop: int, target: Path)
         print(json.dumps(history[-1]), flush=True)
         if found < best["loss"]:
             best = {"epoch": epoch, "loss": round(found, 4), "macro_auc": round(auc, 4)}
-            torch.save(averaged.state_dict(), target)
+            torch.save(course.averaged.state_dict(), target)
     return {"chosen": best, "history": history}
 
 

@@ -5,9 +5,7 @@ Source: Kermany, Zhang, Goldbaum 2018, Mendeley Data V2, https://doi.org/10.1763
 
 import hashlib
 import io
-import os
 import re
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from learning.data import holding
 
 ARCHIVE = "kermany_pneumonia_224_5856.tar"
 LISTS = {"train": "official_train_5216.txt", "test": "official_test_624.txt"}
@@ -44,15 +44,7 @@ class Pictures:
 
 def folder(argument: Path | None) -> Path:
     """The data folder, or a clear message and exit status 2."""
-    chosen = argument or (Path(os.environ["HUB_IMAGING_DATA"]) if "HUB_IMAGING_DATA" in os.environ else None)
-    if chosen is None or not (chosen / ARCHIVE).is_file():
-        sys.stderr.write(
-            f"The training data is not here: expected {ARCHIVE} and {', '.join(LISTS.values())} "
-            "in the folder named by --data or HUB_IMAGING_DATA. The data is not part of this "
-            "project; LICENSE-DATA.md says where it comes from.\n"
-        )
-        raise SystemExit(2)
-    return chosen
+    return holding(argument, ARCHIVE, *LISTS.values())
 
 
 def person(name: str) -> str:

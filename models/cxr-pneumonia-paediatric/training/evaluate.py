@@ -1,25 +1,26 @@
 """Open the official test part once, and record what the released package says of it.
 
-    python models/cxr-pneumonia-paediatric/training/evaluate.py --data FOLDER
+    PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/evaluate.py --data FOLDER
 
+`guard.py` adds what the guard says of other pictures, and how the heat map does, with the guard's limit of its day.
 Refuses when these weights were evaluated before: a second look invites tuning on the test part.
 """
 
 import argparse
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dataset
-import figure
-import foreign
-import measures
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from released import Answer, Package, load
+
+from learning import figure, measures
 
 HERE = Path(__file__).parent
 RECORD = HERE.parent / "evaluation.json"
@@ -72,6 +73,11 @@ def describe(package: Package, pictures: dataset.Pictures, answers: list[Answer]
     }
 
 
+def _but_the_guard(part: dict[str, Any]) -> dict[str, Any]:
+    """Its limit has changed since some of these figures were measured."""
+    return {name: figures for name, figures in part.items() if name != "guard"}
+
+
 def main() -> None:
     """Write `evaluation.json` and `reliability.svg`, or with --verify compare with them."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,10 +95,9 @@ def main() -> None:
         name: describe(package, part, [package.read(picture) for picture in part.pixels])
         for name, part in (("validation", validation), ("test", test))
     }
-    figures = parts | {"foreign_pictures_refused": foreign.refused(package, data)}
     if chosen.verify:
         recorded = json.loads(RECORD.read_text(encoding="utf-8"))
-        same = all(recorded[name] == found for name, found in figures.items())
+        same = all(_but_the_guard(recorded[name]) == _but_the_guard(found) for name, found in parts.items())
         print("reproduced" if same else "NOT reproduced")
         raise SystemExit(0 if same else 1)
     training = json.loads((HERE / "training.json").read_text(encoding="utf-8"))
@@ -104,12 +109,14 @@ def main() -> None:
         "torch": torch.__version__,
         "training": training,
         "intervals": f"95 %; AUC: {measures.RESAMPLES} bootstrap resamples of persons; proportions: Wilson",
-        **figures,
+        **parts,
     }
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     figure.draw(
         {name: part["calibration"]["after"]["bins"] for name, part in parts.items()},
         HERE.parent / "docs" / "reliability.svg",
+        seen="share with pneumonia",
+        radius=lambda n, _: 2 + 0.35 * math.sqrt(n),
     )
     print(json.dumps({name: parts[name]["auc"] for name in parts}))
 

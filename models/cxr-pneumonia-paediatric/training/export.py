@@ -1,6 +1,6 @@
 """Make the package that the hub reads of the weights of this folder: graph, metadata, test picture, digests.
 
-    python models/cxr-pneumonia-paediatric/training/export.py
+    PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/export.py
 
 What the hub needs is in the graph: the network, its evidence, and the guard's distance.
 """
@@ -12,26 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from network import ChestNet
 from preparation import prepare
 from released import known_picture, load
-from torch import Tensor, nn
+from torch import Tensor
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
-
-
-class Graph(nn.Module):
-    """The network with its outputs in the package's order: logits, evidence, distance."""
-
-    def __init__(self, network: ChestNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Shapes (n, 1), (n, 1, rows / 16, columns / 16) and (n,)."""
-        said = self.network(pictures)
-        return said.logit[:, None], said.evidence[:, None], self.network.distance(said.features)
 
 
 def summary(answer: Tensor) -> Any:  # noqa: ANN401 (JSON)
@@ -106,7 +92,7 @@ def declare(old: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
 def main() -> None:
     """Write the package around this folder."""
     released = load(HERE)
-    old, graph = released.metadata, Graph(released.network).eval()
+    old, graph = released.metadata, released.network
     size = old["input"]["size"]
     several = {0: torch.export.Dim("n", min=1, max=64)}
     exported = torch.export.export(graph, (torch.zeros(2, 1, size, size),), dynamic_shapes=(several,))

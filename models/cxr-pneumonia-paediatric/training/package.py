@@ -1,7 +1,7 @@
 """Make the released package of `weights.pt`: calibration, operating point, guard, self-check, metadata.
 
 Run after `train.py`; uses the training and validation parts only:
-    python models/cxr-pneumonia-paediatric/training/package.py --data FOLDER
+    PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/package.py --data FOLDER
 """
 
 import argparse
@@ -13,14 +13,17 @@ from typing import Any
 import dataset
 import numpy as np
 import torch
-from augment import vary
-from network import ChestNet, Reading
 from numpy.typing import NDArray
-from preparation import prepare, standardise
-from released import known_picture
-from sklearn.covariance import LedoitWolf  # type: ignore[import-untyped]
+from preparation import prepare
+from released import chest_net, known_picture
 from torch import Tensor
-from train import ARCHITECTURE, HERE, SIZE, Part, load, platt
+from train import ARCHITECTURE, HERE, SIZE, Part, load
+
+from learning import guard
+from learning.augment import vary
+from learning.calibration import platt
+from learning.network import EvidenceNet, Reading
+from learning.pictures import standardise
 
 SENSITIVITY = 0.95
 """Least sensitivity on the validation part at the operating point."""
@@ -28,10 +31,10 @@ FAMILIAR = 0.97
 """Share of the validation part that the guard must accept; at 0.99 a quarter of the retina photographs passed."""
 
 
-def readings(network: ChestNet, standardised: Tensor) -> Reading:
+def readings(network: EvidenceNet, standardised: Tensor) -> Reading:
     """The network's readings of pictures (n, 1, size, size)."""
     with torch.inference_mode():
-        parts = [network(batch) for batch in torch.split(standardised, 128)]
+        parts = [network.read(batch) for batch in torch.split(standardised, 128)]
     return Reading(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
@@ -42,17 +45,16 @@ def operating_point(probability: NDArray[np.float64], labels: NDArray[np.int64])
     return float(max(kept))
 
 
-def fit_guard(network: ChestNet, trains: Part, checks: Reading) -> float:
+def fit_guard(network: EvidenceNet, trains: Part, checks: Reading) -> float:
     """Set the guard's buffers from the training part as it is and varied; return the limit."""
     random = torch.Generator().manual_seed(0)
     plain = readings(network, standardise(trains.pictures)).features
     varied = torch.cat([readings(network, vary(batch, random)).features for batch in torch.split(trains.pictures, 128)])
     features, labels = torch.cat([plain, varied]), trains.labels.repeat(2)
-    means = torch.stack([features[labels == value].mean(dim=0) for value in (0, 1)])
-    centred = (features - means[labels.long()]).double().numpy()
+    means, precision = guard.fit(features, labels.long())
     network.guard_means.copy_(means)
-    network.guard_precision.copy_(torch.from_numpy(LedoitWolf(assume_centered=True).fit(centred).precision_))
-    return round(float(network.distance(checks.features).quantile(FAMILIAR)), 3)
+    network.guard_precision.copy_(precision)
+    return round(float(guard.nearest(checks.features, means, precision).quantile(FAMILIAR)), 3)
 
 
 def main() -> None:
@@ -61,20 +63,21 @@ def main() -> None:
     options.add_argument("--data", type=Path)
     training, validation = dataset.split(dataset.read(dataset.folder(options.parse_args().data), "train"))
     trains, checked = load(training), load(validation)
-    network = ChestNet(**ARCHITECTURE)  # type: ignore[arg-type]
+    network = chest_net(**ARCHITECTURE)  # type: ignore[arg-type]
     learned = torch.load(HERE / "weights.pt", weights_only=True)
     network.load_state_dict({name: value for name, value in learned.items() if "guard" not in name}, strict=False)
     network.eval()
     checks = readings(network, standardise(checked.pictures))
-    calibration = platt(checks.logit, checked.labels)
-    probability = torch.sigmoid(calibration["slope"] * checks.logit.double() + calibration["intercept"]).numpy()
+    logit = checks.logits[:, 0]
+    calibration = platt(logit, checked.labels)
+    probability = torch.sigmoid(calibration["slope"] * logit.double() + calibration["intercept"]).numpy()
     limit = fit_guard(network, trains, checks)
     torch.save(network.state_dict(), HERE / "weights.pt")
 
     declared: dict[str, Any] = json.loads((HERE / "declared.json").read_text(encoding="utf-8"))
     rows, columns = 200, 240
     with torch.inference_mode():
-        known = float(network(prepare(known_picture(rows, columns), SIZE)).logit[0])
+        known = float(network(prepare(known_picture(rows, columns), SIZE))[0])
     evidence = checks.evidence[checked.labels == 1]
     metadata = declared | {
         "architecture": {"network": "ChestNet", **ARCHITECTURE},

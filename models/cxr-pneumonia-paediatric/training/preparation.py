@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-FLAT = 1e-3
-"""Standard deviation, in units of the value range, below which a picture shows nothing."""
+from learning.pictures import shrink, standardise
 
 
 def prepare(pixels: NDArray[Any], size: int) -> Tensor:
@@ -39,15 +37,3 @@ def prepare(pixels: NDArray[Any], size: int) -> Tensor:
         raise ValueError(msg)
     picture = torch.from_numpy((values - low) / (high - low))[None, None]
     return standardise(shrink(picture, size))
-
-
-def shrink(pictures: Tensor, size: int) -> Tensor:
-    """Resize float pictures (n, 1, rows, columns) to a square of `size`, antialiased."""
-    return functional.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True)
-
-
-def standardise(pictures: Tensor) -> Tensor:
-    """Mean 0 and standard deviation 1 for each picture of (n, 1, rows, columns)."""
-    mean = pictures.mean(dim=(2, 3), keepdim=True)
-    deviation = pictures.std(dim=(2, 3), keepdim=True).clamp(min=FLAT)
-    return (pictures - mean) / deviation

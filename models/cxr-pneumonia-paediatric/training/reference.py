@@ -1,6 +1,6 @@
 """Add to the released package how its validation pictures look and score: what drift is measured from at a site.
 
-    python models/cxr-pneumonia-paediatric/training/reference.py --data FOLDER
+    PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/reference.py --data FOLDER
 
 Run after `export.py`, with the hub installed: the package reads each picture as the hub will. The pictures of the data
 set are resized copies, so their size and shape say nothing; a site's own first answers stand in for those.

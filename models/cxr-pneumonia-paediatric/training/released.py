@@ -6,18 +6,25 @@ The hub reads what `export.py` makes of it; a test holds the two equal.
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from network import ChestNet
 from numpy.typing import NDArray
 from preparation import prepare
 
+from learning.network import EvidenceNet
+
 TOLERANCE = 1e-4
 """Largest difference of the self-check's logit between two machines (float32, other kernels)."""
+
+
+def chest_net(stem: int, blocks: Sequence[Sequence[int]]) -> EvidenceNet:
+    """ChestNet: one finding; its guard knows pictures with and without it."""
+    return EvidenceNet(1, stem, blocks, kinds=2)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Package:
     """A network and the metadata it was released with."""
 
     metadata: dict[str, Any]
-    network: ChestNet
+    network: EvidenceNet
 
     def read(self, pixels: NDArray[Any]) -> Answer:
         """Read one radiograph, as `prepare` wants it: shape (rows, columns), MONOCHROME2.
@@ -53,9 +60,8 @@ class Package:
             ValueError: `pixels` is not a readable greyscale picture.
         """
         with torch.inference_mode():
-            said = self.network(prepare(pixels, self.metadata["input"]["size"]))
-            distance = float(self.network.distance(said.features)[0])
-        logit = float(said.logit[0])
+            logits, _, distances = self.network(prepare(pixels, self.metadata["input"]["size"]))
+        logit, distance = float(logits[0, 0]), float(distances[0])
         output = self.metadata["output"]
         probability = calibrate(logit, output["calibration"])
         return Answer(
@@ -78,7 +84,7 @@ def load(folder: Path) -> Package:
     if hashlib.sha256(weights.read_bytes()).hexdigest() != metadata["weights"]["sha256"]:
         raise ValueError(f"the weights of {metadata['name']} do not match the digest in its metadata")
     architecture = metadata["architecture"]
-    network = ChestNet(architecture["stem"], architecture["blocks"])
+    network = chest_net(architecture["stem"], architecture["blocks"])
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     package = Package(metadata, network.eval())
     check = metadata["self_check"]

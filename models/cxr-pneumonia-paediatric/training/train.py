@@ -1,7 +1,7 @@
 """Train ChestNet on the official training list and keep the weights the validation part prefers.
 
 Run from the repository root:
-    python models/cxr-pneumonia-paediatric/training/train.py --data FOLDER --seeds 1 --epochs 18 --stop 10
+    PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/train.py --data FOLDER --stop 10
 
 The test list is not opened here. `package.py` comes next.
 """
@@ -13,17 +13,19 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import dataset
 import torch
-from augment import vary
-from network import ChestNet
-from preparation import shrink, standardise
-from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+from released import chest_net
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from learning import measures
+from learning.augment import vary
+from learning.calibration import platt
+from learning.course import Course
+from learning.network import EvidenceNet
+from learning.pictures import standardise, stretched
 
 HERE = Path(__file__).parent
 ARCHITECTURE = {"stem": 16, "blocks": [[32, 2], [32, 1], [64, 2], [64, 1], [128, 2], [128, 1]]}
@@ -52,50 +54,23 @@ class Part:
 
 def load(pictures: dataset.Pictures) -> Part:
     """Shrink once; every picture is stretched to its own range first, as `prepare` does."""
-    shrunk = []
-    for start in range(0, len(pictures.labels), 256):
-        values = torch.from_numpy(pictures.pixels[start : start + 256]).float()[:, None]
-        low, high = values.amin(dim=(2, 3), keepdim=True), values.amax(dim=(2, 3), keepdim=True)
-        shrunk.append(shrink((values - low) / (high - low), SIZE))
-    return Part(torch.cat(shrunk), torch.from_numpy(pictures.labels).float())
+    return Part(stretched(pictures.pixels, SIZE), torch.from_numpy(pictures.labels).float())
 
 
-def logits(network: ChestNet, pictures: Tensor) -> Tensor:
+def logits(network: EvidenceNet, pictures: Tensor) -> Tensor:
     """Log odds of each picture, shape (n,), in float32 as in service."""
     network.eval()
     with torch.inference_mode():
-        return torch.cat([network(standardise(batch)).logit for batch in torch.split(pictures, 128)])
-
-
-def platt(logit: Tensor, labels: Tensor) -> dict[str, float]:
-    """Slope and intercept with the least cross-entropy."""
-    line = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([line], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        found = functional.binary_cross_entropy_with_logits(line[0] * logit.double() + line[1], labels.double())
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return {"slope": round(line[0].item(), 4), "intercept": round(line[1].item(), 4)}
+        return torch.cat([network.read(standardise(batch)).logits[:, 0] for batch in torch.split(pictures, 128)])
 
 
 def learn(trains: Part, checks: Part, seed: int, plan: Plan, best: dict[str, float]) -> dict[str, float]:
     """Train once; write `weights.pt` whenever the calibrated validation loss is below every earlier one."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    network = ChestNet(**ARCHITECTURE)  # type: ignore[arg-type]
-    average = AveragedModel(
-        network,
-        multi_avg_fn=get_ema_multi_avg_fn(MEMORY),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    )
-    averaged = cast("ChestNet", average.module)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=0.02)
+    network = chest_net(**ARCHITECTURE)  # type: ignore[arg-type]
     steps = plan.epochs * (len(trains.labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2)
+    course = Course(network, peak=PEAK_RATE, steps=steps, decay=0.02, memory=MEMORY)
     balance = (trains.labels == 0).sum() / (trains.labels == 1).sum()
     for epoch in range(1, plan.stop + 1):
         network.train()
@@ -103,23 +78,19 @@ def learn(trains: Part, checks: Part, seed: int, plan: Plan, best: dict[str, flo
         for chosen in torch.split(order, BATCH)[: len(order) // BATCH]:
             pictures = vary(trains.pictures[chosen], random)
             with torch.autocast("cpu", torch.bfloat16):
-                logit = network(pictures).logit
+                logit = network.read(pictures).logits[:, 0]
             soft = trains.labels[chosen] * 0.94 + 0.03
             loss = functional.binary_cross_entropy_with_logits(logit.float(), soft, pos_weight=balance)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(network)
-        said = logits(averaged, checks.pictures)
+            course.step(loss)
+        said = logits(course.averaged, checks.pictures)
         line = platt(said, checks.labels)
         calibrated = line["slope"] * said + line["intercept"]
         found = functional.binary_cross_entropy_with_logits(calibrated, checks.labels).item()
-        auc = float(roc_auc_score(checks.labels.numpy(), said.numpy()))
+        auc = measures.area(said.double().numpy(), checks.labels.numpy() == 1)
         print(f"seed {seed} epoch {epoch:2d}  loss {found:.4f}  AUC {auc:.4f}  {line}", flush=True)
         if found < best["loss"]:
             best = {"loss": found, "auc": auc, "seed": seed, "epoch": epoch}
-            torch.save(averaged.state_dict(), HERE / "weights.pt")
+            torch.save(course.averaged.state_dict(), HERE / "weights.pt")
     return best
 
 

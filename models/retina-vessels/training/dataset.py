@@ -6,8 +6,6 @@ Source: Fraz et al. 2012, https://doi.org/10.1109/TBME.2012.2205687; CHASE_DB1, 
 """
 
 import io
-import os
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from learning.data import holding
 
 ARCHIVE = "chasedb1_28.tar"
 CHILDREN = {"training": (1, 2, 3, 5, 6, 7, 8, 10), "validation": (4, 9), "test": (11, 12, 13, 14)}
@@ -41,14 +41,7 @@ class Photograph:
 
 def folder(argument: Path | None) -> Path:
     """The data folder, or a clear message and exit status 2."""
-    chosen = argument or (Path(os.environ["HUB_IMAGING_DATA"]) if "HUB_IMAGING_DATA" in os.environ else None)
-    if chosen is None or not (chosen / ARCHIVE).is_file():
-        sys.stderr.write(
-            f"The training data is not here: expected {ARCHIVE} in the folder named by --data or "
-            "HUB_IMAGING_DATA. The data is not part of this project; LICENSE-DATA.md says where it comes from.\n"
-        )
-        raise SystemExit(2)
-    return chosen
+    return holding(argument, ARCHIVE)
 
 
 def read(data: Path, part: str) -> list[Photograph]:

@@ -20,6 +20,7 @@ from torch.nn import functional
 from train import CHANNELS, HERE, SIZE, load
 
 from learning import guard, phantom, release
+from learning.calibration import platt
 from learning.pictures import squared, unsquared
 
 FOLDER = HERE.parent
@@ -81,21 +82,6 @@ def pixels(network: VesselNet, photographs: list[dataset.Photograph]) -> list[tu
             field = unsquared(field_of_view(picture), rows, columns)[0, 0] > 0.5  # noqa: PLR2004 - mostly inside
             found.append((logits, field.numpy()))
     return found
-
-
-def platt(logit: Tensor, labels: Tensor) -> dict[str, float]:
-    """Slope and intercept with the least cross-entropy."""
-    line = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([line], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        found = functional.binary_cross_entropy_with_logits(line[0] * logit.double() + line[1], labels.double())
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return {"slope": round(line[0].item(), 4), "intercept": round(line[1].item(), 4)}
 
 
 def best_threshold(probabilities: list[NDArray[np.float64]], truths: list[NDArray[np.bool_]]) -> float:

@@ -13,15 +13,15 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dataset
 import torch
 from network import VesselNet, evened
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from learning.course import Course
 from learning.pictures import squared
 
 HERE = Path(__file__).parent
@@ -96,14 +96,7 @@ def learn(data: Path, seed: int, steps: int, stop: int, target: Path) -> dict[st
     checked, drawn = load(dataset.read(data, "validation"))
     seen, looked = evened(pictures), evened(checked)
     network = VesselNet(CHANNELS)
-    average = AveragedModel(
-        network,
-        multi_avg_fn=get_ema_multi_avg_fn(MEMORY),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    )
-    averaged = cast("VesselNet", average.module)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2)
+    course = Course(network, peak=PEAK_RATE, steps=steps, decay=0.01, memory=MEMORY)
     best: dict[str, Any] = {"dice": 0.0}
     history: list[dict[str, Any]] = []
     losses: list[float] = []
@@ -113,20 +106,16 @@ def learn(data: Path, seed: int, steps: int, stop: int, target: Path) -> dict[st
         with torch.autocast("cpu", torch.bfloat16):
             said = network.segment(batch)
         loss = loss_of(said.float(), vessels)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(network)
+        course.step(loss)
         losses.append(float(loss.detach()))
         if step % LOOK_EVERY == 0:
-            found = round(dice(averaged, looked, drawn), 4)
+            found = round(dice(course.averaged, looked, drawn), 4)
             history.append({"step": step, "loss": round(sum(losses) / len(losses), 4), "validation_dice": found})
             losses.clear()
             print(json.dumps(history[-1]), flush=True)
             if found > best["dice"]:
                 best = {"step": step, "dice": found}
-                torch.save(averaged.state_dict(), target)
+                torch.save(course.averaged.state_dict(), target)
     return {"chosen": best, "history": history}
 
 

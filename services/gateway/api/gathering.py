@@ -8,10 +8,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
-from shared.telemetry import log
+from shared.together import answer, take
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
@@ -49,22 +49,6 @@ class Gathering(Generic[Asked, Given]):
 
     def _serve(self) -> None:
         while True:
-            taken = [self._waiting.get()]
-            try:
-                while len(taken) < MOST:
-                    taken.append(self._waiting.get_nowait())
-            except Empty:
-                pass
-            self._answer([one for one in taken if one[1].set_running_or_notify_cancel()])
-
-    def _answer(self, taken: Sequence[tuple[Asked, Future[Given]]]) -> None:
-        try:
-            given = self._work([asked for asked, _ in taken])
-        except Exception as error:  # noqa: BLE001 (nobody may wait for ever, whatever broke)
-            log.exception("gathered_work_failed", error=type(error).__name__)
-            given = [error] * len(taken)
-        for (_, promised), one in zip(taken, given, strict=True):
-            if isinstance(one, Exception):
-                promised.set_exception(one)
-            else:
-                promised.set_result(one)
+            first = self._waiting.get()
+            taken = [first, *take(self._waiting, MOST - 1)]
+            answer([one for one in taken if one[1].set_running_or_notify_cancel()], self._work)

@@ -7,14 +7,14 @@ thread, and nothing waits for company. See docs/adr/0011-group-commit.md and 001
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Final
 
 from services.imaging import arrivals
 from services.imaging.arrivals import Arrival
 from services.imaging.domain.instance import Failure, Stored
 from services.imaging.settings import Settings
-from shared.telemetry import log
+from shared.together import answer, take
 
 Outcome = Stored | Failure
 MOST: Final = 64
@@ -46,26 +46,5 @@ class Together:
         while not promised.done():
             with self._turn:
                 if not promised.done():
-                    self._answer(self._all_that_waits())
+                    answer(take(self._waiting, MOST), lambda arrivals: self._record(arrivals, self._chosen))
         return promised.result()
-
-    def _all_that_waits(self) -> list[tuple[Arrival, "Future[Outcome]"]]:
-        taken: list[tuple[Arrival, Future[Outcome]]] = []
-        try:
-            while len(taken) < MOST:
-                taken.append(self._waiting.get_nowait())
-        except Empty:
-            pass
-        return taken
-
-    def _answer(self, taken: Sequence[tuple[Arrival, "Future[Outcome]"]]) -> None:
-        try:
-            given = self._record([arrival for arrival, _ in taken], self._chosen)
-        except Exception as error:  # noqa: BLE001 (nobody may wait for ever, whatever broke)
-            log.exception("arrivals_not_recorded", error=type(error).__name__)
-            given = [error] * len(taken)
-        for (_, promised), one in zip(taken, given, strict=True):
-            if isinstance(one, Exception):
-                promised.set_exception(one)
-            else:
-                promised.set_result(one)

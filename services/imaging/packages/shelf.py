@@ -6,6 +6,9 @@ opened, so what answers is what was admitted.
 
 import os
 import shutil
+import stat
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -16,6 +19,9 @@ from services.imaging.packages.metadata import Metadata, parse
 from shared.errors import HubError, Unavailable
 
 FOLDER: Final = "models"
+
+Stamps = frozenset[tuple[Path, int, int, int, int]]
+"""Of each file its inode, size, mtime and ctime."""
 
 
 class BadModel(HubError):
@@ -67,6 +73,32 @@ def open_package(store: Path, digest: str) -> tuple[Path, Metadata]:
         raise BadModel("The model is not in the store", fix="Look whether HUB_IMAGING_STORE_DIR is mounted.")
     _verify(folder, digest, declared)
     return folder, declared
+
+
+def is_whole(store: Path, digest: str, *, opened: Callable[[Path, str], object] = open_package) -> bool:
+    """Whether a package is what was admitted: for who looks often, hashed again only when a file has changed.
+
+    A changed file has another ctime, which nobody can set back as an mtime can be. Only the good verdict is
+    remembered: what a disk could not read for a moment is read again.
+    """
+    try:
+        _found_whole(store, digest, _stamps(place_of(store, digest)), opened)
+    except (HubError, OSError):
+        return False
+    return True
+
+
+def _stamps(folder: Path) -> Stamps:
+    """Of each file, what changes when it does; taken before it is hashed, so a change meanwhile is seen next time."""
+    looks = {path: path.lstat() for path in folder.rglob("*")}
+    if any(stat.S_ISLNK(one.st_mode) for one in looks.values()):
+        raise BadModel("A link lies in the store", fix="Add the released package again.")  # what it leads to may change
+    return frozenset((path, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for path, one in looks.items())
+
+
+@lru_cache(maxsize=64)
+def _found_whole(store: Path, digest: str, _unchanged: Stamps, opened: Callable[[Path, str], object]) -> None:
+    opened(store, digest)
 
 
 def _verify(folder: Path, digest: str, declared: Metadata) -> None:

@@ -13,7 +13,6 @@ from services.imaging.store.analyses import (
     save_answer,
     save_shadow,
 )
-from services.imaging.store.consents import denies_ai, keep_consents
 from services.imaging.store.errands import (
     Commitment,
     Retrieval,
@@ -68,6 +67,7 @@ from services.imaging.store.studies import (
 )
 from services.imaging.store.watching import by_week, first_looks, judged, pairs, recent, references, save_word, watch
 from shared import db
+from shared.consents import denies_ai, keep_consents
 
 transaction = partial(db.transaction, "imaging")
 

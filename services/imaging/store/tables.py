@@ -205,20 +205,6 @@ REVOKED_ORDER = Table(
     Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-CONSENT = Table(
-    "consent",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("patient", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("given_at", DateTime(timezone=True), nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("denies", Boolean, nullable=False),
-    Column("starts", DateTime(timezone=True)),
-    Column("ends", DateTime(timezone=True)),
-)
-CONSENT_OF = Index("consent_patient", CONSENT.c.patient)
-
 
 def _due() -> list[Column[Any]]:
     """A piece of work for the listener: when it is due, how often it was tried, and how it ended."""

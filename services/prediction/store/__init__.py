@@ -4,10 +4,10 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from services.prediction.store.consents import denies_ai
 from services.prediction.store.records import lock, now, record_of, take_in
 from services.prediction.store.sayings import Said, Saying, said_by_method, save_saying, saying_of
 from shared import db
+from shared.consents import denies_ai
 
 SERVICE = "prediction"
 

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.prediction.domain.record import Input, Person, Record
-from services.prediction.store.consents import keep_consents
 from services.prediction.store.tables import INPUT, PERSON
+from shared.consents import keep_consents
 from shared.fhir.consent import Consent
 
 _INPUT: Final = TypeAdapter(Input)

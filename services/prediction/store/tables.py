@@ -34,17 +34,3 @@ SAYING = Table(
     Column("active", Boolean, nullable=False),
     Column("digest", Text, nullable=False),
 )
-
-CONSENT = Table(
-    "consent",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("patient", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("given_at", DateTime(timezone=True), nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("denies", Boolean, nullable=False),
-    Column("starts", DateTime(timezone=True)),
-    Column("ends", DateTime(timezone=True)),
-)
-CONSENT_OF = Index("consent_patient", CONSENT.c.patient)

@@ -14,13 +14,3 @@ export function localTimes(root = document) {
 }
 
 localTimes();
-
-/** A part that another service of the hub serves takes the place of the link to its page, which stays without it. */
-for (const place of document.querySelectorAll("[data-part]")) {
-  fetch(place.dataset.part, { headers: { Accept: "text/html" } })
-    .then(async (answer) => {
-      const part = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-is=part]");
-      if (answer.ok && part) place.replaceChildren(document.adoptNode(part));
-    })
-    .catch(() => {});
-}

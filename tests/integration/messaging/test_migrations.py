@@ -1,6 +1,6 @@
 """Databases brought to what the code needs, by whoever comes first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -46,6 +46,26 @@ def test_a_service_that_had_its_own_sittings_keeps_them(scratch: str) -> None:
 
         (kept,) = connection.execute("SELECT session, thing FROM sitting WHERE at <= now()").fetchall()
     assert kept == ("user 1", "Patient/1")
+
+
+@pytest.mark.parametrize("service", ["imaging", "prediction"])
+def test_a_service_that_had_its_own_consents_keeps_them(service: str, database: Callable[[str], str]) -> None:
+    """As they were: the service's own revision had made the table, and the plumbing's does not know of it yet."""
+    with psycopg.connect(database(service).replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO consent (id, patient, version, given_at, active, denies)"
+            " VALUES ('c', 'p', 2, now(), true, true)"
+        )
+        connection.execute(
+            "UPDATE alembic_version SET version_num = 'plumbing_0002' WHERE version_num = 'plumbing_0003'"
+        )
+        assert not is_current(service)
+
+        migrate(service)
+
+        kept = connection.execute("SELECT id, patient, version, denies FROM consent").fetchall()
+    assert is_current(service)
+    assert kept == [("c", "p", 2, True)]
 
 
 def test_a_newer_database_is_current_and_an_older_one_is_not(scratch: str) -> None:

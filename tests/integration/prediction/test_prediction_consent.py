@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import update
 
 from services.prediction import store
-from services.prediction.store.tables import CONSENT
+from shared.consents import CONSENT
 from shared.events import Event
 from shared.fhir.message import Message
 

@@ -9,13 +9,17 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from services.results_sharing import settings
+from services.results_sharing import reading, settings
+from services.results_sharing.domain.review import Impression
 from shared import security
+from shared.events import Event
+from shared.fhir.message import Message
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `story` and `hospital`
 
 from hospital import Hospital
-from story import Story
+from story import Story, reader
+from telling import hear, only_case, said
 
 Sql = Callable[..., list[dict[str, Any]]]
 
@@ -51,3 +55,14 @@ def sql(
 def story(sql: Sql) -> Story:  # noqa: ARG001 (the database first)
     """A study to tell."""
     return Story()
+
+
+@pytest.fixture
+def report(story: Story, sql: Sql) -> Message:
+    """The event that brings a signed report on its way."""
+    hear(story.order_placed(), story.study_available(), story.study_completed(), story.analysis_completed())
+    rosa, case_id = reader("rosa"), only_case().id
+    reading.give_impression(rosa, case_id, Impression.NORMAL)
+    reading.sign(rosa, case_id, "Clear lungs.")
+    (message,) = said(sql, Event.REPORT_SIGNED)
+    return message

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from hospital import Hospital
 from pydantic import HttpUrl, SecretStr
-from story import Story, reader
+from story import reader
 from telling import hear, only_case, said
 
 from services.results_sharing import ehr, reading
-from services.results_sharing.domain.review import Impression
 from services.results_sharing.domain.state import State, state
 from services.results_sharing.store import transaction
 from services.results_sharing.tasks import delivery
@@ -25,17 +24,6 @@ from shared.events import Event
 from shared.fhir.message import Message
 
 ROSA = reader("rosa")
-
-
-@pytest.fixture
-def report(story: Story, sql: Any) -> Message:
-    """The event that brings a signed report on its way."""
-    hear(story.order_placed(), story.study_available(), story.study_completed(), story.analysis_completed())
-    case_id = only_case().id
-    reading.give_impression(ROSA, case_id, Impression.NORMAL)
-    reading.sign(ROSA, case_id, "Clear lungs.")
-    (message,) = said(sql, Event.REPORT_SIGNED)
-    return message
 
 
 def texts(hospital: Hospital) -> list[str]:

@@ -5,28 +5,14 @@ from typing import Any
 import pytest
 from hospital import Hospital
 from story import Story, reader
-from telling import hear, only_case, said
+from telling import hear
 
-from services.results_sharing import reading
-from services.results_sharing.domain.review import Impression
 from services.results_sharing.panels import panels
 from shared.errors import InvalidResource, Unavailable
-from shared.events import Event
 from shared.fhir.message import Message
 from shared.ops import Level, Panel
 
 ROSA = reader("rosa")
-
-
-@pytest.fixture
-def report(story: Story, sql: Any) -> Message:
-    """The event that brings a signed report on its way."""
-    hear(story.order_placed(), story.study_available(), story.study_completed(), story.analysis_completed())
-    case_id = only_case().id
-    reading.give_impression(ROSA, case_id, Impression.NORMAL)
-    reading.sign(ROSA, case_id, "Clear lungs.")
-    (message,) = said(sql, Event.REPORT_SIGNED)
-    return message
 
 
 def panel(title: str) -> Panel:

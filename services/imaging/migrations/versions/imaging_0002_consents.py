@@ -1,7 +1,4 @@
-"""What patients say to analysis by AI."""
-
-import sqlalchemy as sa
-from alembic import op
+"""What patients say to analysis by AI: plumbing_0003 makes the table now; databases name this revision still."""
 
 revision = "imaging_0002"
 down_revision = "imaging_0001"
@@ -10,16 +7,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Expand."""
-    op.create_table(
-        "consent",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("patient", sa.Text, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("active", sa.Boolean, nullable=False),
-        sa.Column("denies", sa.Boolean, nullable=False),
-        sa.Column("starts", sa.DateTime(timezone=True)),
-        sa.Column("ends", sa.DateTime(timezone=True)),
-    )
-    op.create_index("consent_patient", "consent", ["patient"])
+    """Nothing."""

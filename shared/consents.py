@@ -1,19 +1,31 @@
-"""Prediction's own copy of what patients say to analysis by AI; of each Consent only the newest version."""
+"""What patients say to analysis by AI, as a service that analyses keeps it: of each Consent only the newest version."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.prediction.store.tables import CONSENT
 from shared.fhir.consent import Consent, is_denied
 
 MOST: Final = 200
 """Consents of one patient that are looked at, those given last first."""
+
+CONSENT = Table(
+    "consent",
+    MetaData(),
+    Column("id", Text, primary_key=True),
+    Column("patient", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("given_at", DateTime(timezone=True), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("denies", Boolean, nullable=False),
+    Column("starts", DateTime(timezone=True)),
+    Column("ends", DateTime(timezone=True)),
+)
 
 
 def keep_consents(session: Session, consents: Iterable[Consent]) -> None:
