@@ -1,8 +1,9 @@
 """The DICOM objects that an answer becomes, and how far they are on their way to the hospital's archive.
 
-Source: PS3.5 B.2 (UIDs made of UUIDs).
+Sources: PS3.5 B.2 (UIDs made of UUIDs); PS3.4 B.2.3, PS3.7 annex C (what an archive answers).
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -47,6 +48,34 @@ class Way(StrEnum):
     FAILED = "failed"
 
 
+class Fate(StrEnum):
+    """What an archive's word on an instance means for it."""
+
+    THERE = "there"
+    LATER = "later"
+    NEVER = "never"
+
+
+_DUPLICATE: Final = 0x0111
+_PROCESSING_FAILURE: Final = 0x0110
+_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
+_WARNINGS: Final = range(0xB000, 0xC000)
+_OTHER_WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
+"""Requested optional attributes are not supported; attribute list error; attribute value out of range."""
+
+
+def fate(status: int) -> Fate:
+    """Of an instance, by a C-STORE status or STOW-RS Failure Reason (they are alike); what is unknown is final."""
+    if status in {0, _DUPLICATE, *_OTHER_WARNINGS} or status in _WARNINGS:
+        return Fate.THERE
+    return Fate.LATER if status == _PROCESSING_FAILURE or status in _OUT_OF_RESOURCES else Fate.NEVER
+
+
+def refusal(statuses: Iterable[int]) -> str:
+    """Final statuses in words."""
+    return ", ".join(f"{status:04X}H" for status in sorted(set(statuses)))
+
+
 def lane_of(study: Lane) -> Lane:
     """Results never take a worker from the next stat study: theirs go first among the others."""
     return Lane.URGENT if study is Lane.STAT else study
@@ -71,6 +100,6 @@ def kinds(model: Model, finding: Finding, *, explained: bool) -> list[Kind]:
     marked = model.task is Task.SEGMENTATION and finding.opinion.region is not None
     absent = {
         *([] if explained else [Kind.OVERLAY]),
-        *([] if marked and finding.opinion.instance.frames == 1 else [Kind.SEGMENTATION]),
+        *([] if marked else [Kind.SEGMENTATION]),
     }
     return [kind for kind in Kind if kind not in absent]
