@@ -22,7 +22,7 @@ from services.imaging.dicom import derived, header, overlay, results
 from services.imaging.dicom.told import Told
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Category, Code, Concept, IntendedUse, Measure, Model, Task
-from services.imaging.domain.reading import Finding, Opinion, Region
+from services.imaging.domain.reading import Coverage, Finding, Opinion, Region
 from services.imaging.domain.results import instance_uid, kinds
 
 VALIDATOR = Path(sys.executable).parent / "dciodvfy"
@@ -77,7 +77,7 @@ def told(tmp_path: Path) -> Callable[..., Told]:
         opinion = Opinion(described(given, tmp_path), scores, True, region, 1, 12.5)
         return Told(
             model,
-            Finding(opinion, 0, True, 1, 0),
+            Finding(opinion, 0, True, Coverage(1)),
             given,
             picture,
             heat,
@@ -172,6 +172,19 @@ def test_the_report_says_what_was_found_how_surely_where_and_by_which_program(to
     outline = said["Image Region"]
     assert list(outline.GraphicData) == [40, 40, 80, 40, 80, 60, 40, 60, 40, 40]
     assert outline.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
+
+
+def test_the_report_and_the_key_objects_say_what_was_not_read_and_what_is_not_checked(
+    told: Callable[..., Told],
+) -> None:
+    given = told(replace(classifier(), limits=("lateral views",)))
+    made = results.make(replace(given, finding=replace(given.finding, coverage=Coverage(2, 1, 0, 3))))
+    texts = {one.Modality: [item.TextValue for item in leaves(one) if "TextValue" in item] for one in made}
+    why = "1 could not be decoded, 3 not of a kind that the model reads"
+    assert f"Read 2 of 6 images: {why}." in texts["SR"]
+    assert f"Not checked: 4 of 6 images: {why}" in texts["SR"]
+    assert "Not checked: lateral views" in texts["SR"]
+    assert any(f"Read 2 of 6 images: {why}." in text for text in texts["KO"])
 
 
 def test_the_segmentation_marks_the_pixels_of_the_mask_and_names_what_they_are(told: Callable[..., Told]) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case, Delivery
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.pages import words
@@ -12,6 +13,7 @@ from shared.events import Event
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+WHY = "1 could not be decoded, 1 unlike the images that the model learned from, 3 not of a kind that the model reads"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,25 @@ def test_no_score_is_told_as_certain(value: float, told: str) -> None:
 )
 def test_a_place_is_told_as_it_lies_on_the_screen(region: str, told: str) -> None:
     assert words.place(region).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, None),
+        ({"read": 1}, "it read 1 of 1 image"),
+        (
+            {"read": 2, "undecodable": 1, "unlike": 1, "others": 3},
+            f"it read 2 of 7 images; {WHY}",
+        ),
+    ],
+)
+def test_an_answer_says_how_many_images_it_is_about_and_why_not_about_the_others(
+    counts: dict[str, int], told: str | None
+) -> None:
+    answer = Answer(NOW, flagged=False, images=counts)
+    assert words.images(answer) == told
+    assert words.is_partial(answer) is (len(counts) > 1)
 
 
 def test_a_timeline_leaves_out_what_tells_a_reader_nothing() -> None:

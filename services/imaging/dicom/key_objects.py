@@ -23,7 +23,7 @@ def key_objects(told: Told, results: Sequence[Dataset]) -> Dataset:
         referenced_objects=chosen,
         observer_device_context=device(told.model),
         description=f"Image {state} by the program {told.model.name} {told.model.version}, with its results. "
-        "Unsigned: a machine's opinion, not a diagnosis.",
+        f"{told.finding.coverage.words}. Unsigned: a machine's opinion, not a diagnosis.",
     )
     if told.frames():
         [picture] = [item for item in content[0].ContentSequence if _names(item, told.source)]

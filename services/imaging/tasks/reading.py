@@ -55,8 +55,13 @@ def look_at(study: Study, instances: Sequence[Instance]) -> Look:
     return lambda model: eligible(instances, birth, parts, model.use)
 
 
-def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Path) -> Reading | Refusal:
+def read(
+    pictures: Sequence[Instance], model: Model, predict: Predict, store: Path, others: int = 0
+) -> Reading | Refusal:
     """Ask for an opinion on each frame of each picture.
+
+    Args:
+        others: images of the study that are not for this model.
 
     Raises:
         Unavailable: the store is away.
@@ -79,7 +84,7 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
         if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
             told = said
         opinions.append(opinion)
-    finding = conclude(opinions, unread, model)
+    finding = conclude(opinions, unread, model, others)
     if isinstance(finding, Refusal) or told is None:
         return finding if isinstance(finding, Refusal) else Refusal(Reason.UNREADABLE, "no picture could be decoded")
     return Reading(finding, told)

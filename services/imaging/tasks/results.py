@@ -13,7 +13,7 @@ from services.imaging.dicom.told import Told
 from services.imaging.domain import registry
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Model
-from services.imaging.domain.reading import Finding, Opinion, Region, best
+from services.imaging.domain.reading import Coverage, Finding, Opinion, Region, best
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 from services.imaging.inference import masks
@@ -161,4 +161,5 @@ def _finding(answer: store.Answer, model: Model, source: Instance) -> Finding:
     scores = tuple(answer.scores or ())
     category, flagged = best(scores, model)
     region = Region(*answer.region) if answer.region else None
-    return Finding(Opinion(source, scores, True, region, answer.frame, answer.measure), category, flagged, 1, 0)
+    coverage = Coverage(*(answer.coverage or [1]))  # those of before this was kept
+    return Finding(Opinion(source, scores, True, region, answer.frame, answer.measure), category, flagged, coverage)
