@@ -1,6 +1,7 @@
 """The words of the readers' pages: ages, scores, places, and what a timeline tells."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.results_sharing.domain.order import Patient
 from services.results_sharing.pages import words
 from services.results_sharing.store import Moment
 from shared.events import Event
+from shared.web import environment
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -72,6 +74,19 @@ def test_an_answer_says_how_many_images_it_is_about_and_why_not_about_the_others
     answer = Answer(NOW, flagged=False, images=counts)
     assert words.images(answer) == told
     assert words.is_partial(answer) is (len(counts) > 1)
+
+
+@pytest.mark.parametrize(("undecodable", "marked"), [(0, False), (1, True)])
+def test_a_partly_read_study_never_looks_fully_read(undecodable: int, marked: bool) -> None:  # noqa: FBT001 (a parameter)
+    images = {"read": 2, "undecodable": undecodable}
+    answer = Answer(NOW, flagged=True, images=images, image="image 3, frame 2")
+    view, page = SimpleNamespace(answer=answer, site=None), SimpleNamespace(ai="answer")
+    shown = " ".join(
+        environment().get_template("results_sharing/_ai.html").render(view=view, page=page, words=words).split()
+    )
+    assert f"it read 2 of {2 + undecodable} images" in shown
+    assert "The result is of image 3, frame 2." in shown
+    assert ("The result says nothing about the others." in shown) is marked
 
 
 def test_a_timeline_leaves_out_what_tells_a_reader_nothing() -> None:

@@ -189,15 +189,10 @@ def left_out(instances: Sequence[Instance], pictures: Sequence[Instance]) -> int
     return sum(max(1, instance.frames) for instance in own) - sum(max(0, picture.frames) for picture in pictures)
 
 
-def conclude(opinions: Sequence[Opinion], unread: int, model: Model, others: int = 0) -> Finding | Refusal:
-    """The highest flagged probability counts; a picture that could not be read never adds to a "not flagged".
-
-    Args:
-        unread: pictures that could not be decoded.
-        others: images of the study that are not for this model.
-    """
+def conclude(opinions: Sequence[Opinion], unread: int, model: Model) -> Finding | Refusal:
+    """The highest flagged probability counts; a picture that could not be read never adds to a "not flagged"."""
     familiar = sum(opinion.familiar for opinion in opinions)
-    coverage = Coverage(familiar, unread, len(opinions) - familiar, others)
+    coverage = Coverage(familiar, unread, len(opinions) - familiar)
     broken = f"{unread} of {len(opinions) + unread} images could not be decoded"
     highest = max(opinions, key=lambda opinion: weigh(opinion, model), default=None)
     if highest is None or not highest.familiar:

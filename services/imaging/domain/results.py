@@ -17,6 +17,34 @@ LEASE: Final = timedelta(minutes=3)
 """Longer than any one try may take (`pacs.TOTAL`), so that a lease outlives only a dead sender."""
 
 
+class Fate(StrEnum):
+    """What an archive's word on an instance means for it."""
+
+    THERE = "there"
+    LATER = "later"
+    NEVER = "never"
+
+
+_DUPLICATE: Final = 0x0111
+_PROCESSING_FAILURE: Final = 0x0110
+_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
+_WARNINGS: Final = range(0xB000, 0xC000)
+_OTHER_WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
+"""Requested optional attributes are not supported; attribute list error; attribute value out of range."""
+
+
+def fate(status: int) -> Fate:
+    """Of an instance, by a C-STORE status or STOW-RS Failure Reason (they are alike); what is unknown is final."""
+    if status in {0, _DUPLICATE, *_OTHER_WARNINGS} or status in _WARNINGS:
+        return Fate.THERE
+    return Fate.LATER if status == _PROCESSING_FAILURE or status in _OUT_OF_RESOURCES else Fate.NEVER
+
+
+def refusal(statuses: Iterable[int]) -> str:
+    """Final statuses in words."""
+    return ", ".join(f"{status:04X}H" for status in sorted(set(statuses)))
+
+
 class Kind(StrEnum):
     """What kind of object; in the order in which they are made, each in a series of its own."""
 
@@ -46,34 +74,6 @@ class Way(StrEnum):
     KEPT = "kept"
     STORED = "stored"
     FAILED = "failed"
-
-
-class Fate(StrEnum):
-    """What an archive's word on an instance means for it."""
-
-    THERE = "there"
-    LATER = "later"
-    NEVER = "never"
-
-
-_DUPLICATE: Final = 0x0111
-_PROCESSING_FAILURE: Final = 0x0110
-_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
-_WARNINGS: Final = range(0xB000, 0xC000)
-_OTHER_WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
-"""Requested optional attributes are not supported; attribute list error; attribute value out of range."""
-
-
-def fate(status: int) -> Fate:
-    """Of an instance, by a C-STORE status or STOW-RS Failure Reason (they are alike); what is unknown is final."""
-    if status in {0, _DUPLICATE, *_OTHER_WARNINGS} or status in _WARNINGS:
-        return Fate.THERE
-    return Fate.LATER if status == _PROCESSING_FAILURE or status in _OUT_OF_RESOURCES else Fate.NEVER
-
-
-def refusal(statuses: Iterable[int]) -> str:
-    """Final statuses in words."""
-    return ", ".join(f"{status:04X}H" for status in sorted(set(statuses)))
 
 
 def lane_of(study: Lane) -> Lane:

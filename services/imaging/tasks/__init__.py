@@ -121,19 +121,19 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     elif isinstance(pictures, Refusal):
         answer = pictures
     else:
+        reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
         others = left_out(instances, pictures)
-        reading = read(pictures, model, predict, settings().store_dir, others)  # slow: no transaction is open
-        answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
+        answer = reading if isinstance(reading, Refusal) else keep(reading.beside(others), model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
         study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
-        study = replace(study, present=sum(not one.hub_made for one in instances))  # what came meanwhile was not read
         answer = _denied(session, study) or answer  # what was read is not used if the patient denied it meanwhile
         if isinstance(answer, Kept) and is_stopped(store.models(session), model):
             answer = STOPPED  # while it was reading
+        study = replace(study, present=sum(not one.hub_made for one in instances))  # what came meanwhile was not read
         said = _say(session, study, model, answer)
         if said:
             watching.keep(session, known, study, instances, model, answer)

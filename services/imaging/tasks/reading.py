@@ -1,7 +1,7 @@
 """What a model says of a study: picture by picture, frame by frame, then the heat map, with no transaction open."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,11 @@ class Reading:
     finding: Finding
     told: Prediction
 
+    def beside(self, others: int) -> "Reading":
+        """The same, told that the study has so many images that were not for this model."""
+        coverage = self.finding.coverage._replace(others=others)
+        return replace(self, finding=replace(self.finding, coverage=coverage))
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -55,13 +60,8 @@ def look_at(study: Study, instances: Sequence[Instance]) -> Look:
     return lambda model: eligible(instances, birth, parts, model.use)
 
 
-def read(
-    pictures: Sequence[Instance], model: Model, predict: Predict, store: Path, others: int = 0
-) -> Reading | Refusal:
+def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Path) -> Reading | Refusal:
     """Ask for an opinion on each frame of each picture.
-
-    Args:
-        others: images of the study that are not for this model.
 
     Raises:
         Unavailable: the store is away.
@@ -84,7 +84,7 @@ def read(
         if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
             told = said
         opinions.append(opinion)
-    finding = conclude(opinions, unread, model, others)
+    finding = conclude(opinions, unread, model)
     if isinstance(finding, Refusal) or told is None:
         return finding if isinstance(finding, Refusal) else Refusal(Reason.UNREADABLE, "no picture could be decoded")
     return Reading(finding, told)
