@@ -5,7 +5,7 @@ announced; without either nothing is read by a model that was made for an age.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -144,6 +144,10 @@ class Finding:
     def probability(self) -> float:
         """Of the category that counts."""
         return self.opinion.scores[self.category]
+
+    def beside(self, others: int) -> "Finding":
+        """The same, told that the study has so many images that were not for this model."""
+        return replace(self, coverage=self.coverage._replace(others=others))
 
 
 def eligible(

@@ -122,8 +122,9 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         answer = pictures
     else:
         reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
-        others = left_out(instances, pictures)
-        answer = reading if isinstance(reading, Refusal) else keep(reading.beside(others), model, settings().store_dir)
+        if not isinstance(reading, Refusal):
+            reading = replace(reading, finding=reading.finding.beside(left_out(instances, pictures)))
+        answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return

@@ -1,7 +1,7 @@
 """What a model says of a study: picture by picture, frame by frame, then the heat map, with no transaction open."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,6 @@ class Reading:
 
     finding: Finding
     told: Prediction
-
-    def beside(self, others: int) -> "Reading":
-        """The same, told that the study has so many images that were not for this model."""
-        coverage = self.finding.coverage._replace(others=others)
-        return replace(self, finding=replace(self.finding, coverage=coverage))
 
 
 @dataclass(frozen=True)
