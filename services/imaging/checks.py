@@ -30,8 +30,8 @@ def _archive() -> Iterator[Check]:
     except HubError as error:
         yield failure("archive", error.message, error.fix or "Start the database of imaging.")
         return
-    if settings().pacs_url is None:
-        yield well("archive", "none is configured (HUB_IMAGING_PACS_URL): DICOM results stay in the hub")
+    if not settings().has_archive:
+        yield well("archive", "none is configured (HUB_IMAGING_PACS_URL or _PACS_AE): DICOM results stay in the hub")
     elif failed:
         yield failure(
             "archive",

@@ -16,6 +16,7 @@ import httpx
 import orjson
 from pydantic import HttpUrl
 
+from services.imaging.domain.results import Fate, fate, refusal
 from shared.errors import InvalidResource, Unavailable
 from shared.settings import LOOPBACK
 
@@ -33,9 +34,9 @@ LATER: Final = frozenset(
 )
 """Refusals that the same request can survive later: a credential renewed, less load."""
 
-_DUPLICATE: Final = 0x0111
-_PROCESSING_FAILURE: Final = 0x0110
-_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
+_UNNAMED: Final = 0xC000
+"""A failure without a reason: cannot understand."""
+
 _CHUNK: Final = 1 << 16
 _LONGEST_ANSWER: Final = 1 << 20
 
@@ -98,14 +99,13 @@ def _judge(status: int, said: bytes) -> None:
     if status in LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unavailable(f"The archive answered {status}")
     reasons = _reasons(said)
-    final = sorted({reason for reason in reasons if not _passes(reason)})
+    final = [reason for reason in reasons if fate(reason) is Fate.NEVER]
     if final:
-        named = ", ".join(f"{reason:04X}H" for reason in final)
         raise InvalidResource(
-            f"The archive refused an instance with {status}, Failure Reason {named}",
+            f"The archive refused an instance with {status}, Failure Reason {refusal(final)}",
             fix="See its conformance statement for the reason; correct the cause there, then replay.",
         )
-    if any(reason != _DUPLICATE for reason in reasons):
+    if any(fate(reason) is Fate.LATER for reason in reasons):
         raise Unavailable("The archive could not store an instance now")
     if not reasons and status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
         raise InvalidResource(
@@ -114,13 +114,8 @@ def _judge(status: int, said: bytes) -> None:
         )
 
 
-def _passes(reason: int) -> bool:
-    """Whether it is there already, or may be later."""
-    return reason in {_DUPLICATE, _PROCESSING_FAILURE} or reason in _OUT_OF_RESOURCES
-
-
 def _reasons(said: bytes) -> list[int]:
-    """Failure Reason of each Failed SOP Sequence and Other Failures Sequence item; 0 for one that gives none."""
+    """Failure Reason of each Failed SOP Sequence and Other Failures Sequence item."""
     try:
         answer = orjson.loads(said)
     except orjson.JSONDecodeError:
@@ -132,8 +127,8 @@ def _reasons(said: bytes) -> list[int]:
 
 
 def _reason(item: Mapping[str, Any]) -> int:
-    values = (item.get("00081197") or {}).get("Value") or [0]
-    return values[0] if isinstance(values[0], int) else 0
+    values = (item.get("00081197") or {}).get("Value") or [_UNNAMED]
+    return values[0] if isinstance(values[0], int) and values[0] else _UNNAMED
 
 
 def _authorization(url: HttpUrl, credentials_file: Path | None) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Settings(ServiceSettings):
         threads: of the network in each worker child.
         pacs_url: DICOMweb address of the archive that gets the results (`<pacs_url>/studies` takes STOW-RS); without it
             they stay here.
+        pacs_ae: AE title, one of `dimse_peers`, of the archive that gets the results by C-STORE instead.
         pacs_credentials_file: one line: `Bearer <token>` for a token, `<user>:<password>` for Basic.
         models_in_memory: how many models a worker child keeps open; the least recently used makes room.
         watch_answers, watch_period: a model is watched over so many of its last answers, and so far back at most.
@@ -69,6 +70,7 @@ class Settings(ServiceSettings):
     threads: Annotated[PositiveInt, Field(validation_alias=_named("THREADS"))] = 1
     pacs_url: Annotated[HttpUrl | None, Field(validation_alias=_named("PACS_URL"))] = None
     pacs_credentials_file: Annotated[Path | None, Field(validation_alias=_named("PACS_CREDENTIALS_FILE"))] = None
+    pacs_ae: Annotated[Title | None, Field(validation_alias=_named("PACS_AE"))] = None
     models_in_memory: Annotated[PositiveInt, Field(validation_alias=_named("MODELS_IN_MEMORY"))] = 4
     watch_answers: Annotated[PositiveInt, Field(validation_alias=_named("WATCH_ANSWERS"))] = 500
     watch_period: Annotated[timedelta, Field(validation_alias=_named("WATCH_PERIOD"))] = timedelta(days=90)
@@ -94,6 +96,19 @@ class Settings(ServiceSettings):
         if self.priors and self.priors_from not in self.dimse_peers:
             raise ValueError("HUB_IMAGING_PRIORS needs HUB_IMAGING_PRIORS_FROM, one of HUB_IMAGING_DIMSE_PEERS")
         return self
+
+    @model_validator(mode="after")
+    def _one_archive_is_reached_one_way(self) -> "Settings":
+        if self.pacs_ae is not None and self.pacs_url is not None:
+            raise ValueError("HUB_IMAGING_PACS_AE (C-STORE) and HUB_IMAGING_PACS_URL (STOW-RS): set one of them")
+        if self.pacs_ae is not None and self.pacs_ae not in self.dimse_peers:
+            raise ValueError("HUB_IMAGING_PACS_AE must be one of HUB_IMAGING_DIMSE_PEERS")
+        return self
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether results go to an archive."""
+        return self.pacs_url is not None or self.pacs_ae is not None
 
 
 @cache

@@ -1,6 +1,7 @@
 """The pages in a real browser: review and signature as a radiologist does them, and what must never happen to them."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -137,6 +138,61 @@ def test_a_study_that_no_program_looked_at_says_so_and_can_be_signed(signed_in: 
     page.get_by_role("button", name="Cannot tell").click()
     sign(page)
     expect(page.get_by_role("heading", name="Signed report")).to_be_visible()
+
+
+def test_an_answer_that_comes_while_the_page_is_open_leaves_one_next_step(signed_in: Open, arrived: Arrived) -> None:
+    page, answered = review(signed_in, arrived("adult")), page_of_another(signed_in, arrived())
+    page.get_by_role("button", name="Cannot tell").click()
+    expect(page.locator("#report h2")).to_have_id("now")
+    page.clock.install()
+    page.reload()
+    page.route(page.url, lambda route: route.fulfill(body=answered, content_type="text/html"))
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#decision h2")).to_have_id("now")
+    expect(page.locator("[id=now]")).to_have_count(1)
+    expect(page.locator("#report")).to_have_attribute("aria-labelledby", "step-report")
+
+
+def page_of_another(signed_in: Open, case: Progress) -> str:
+    """The page of an answered case after the first impression."""
+    page = review(signed_in, case)
+    page.get_by_role("button", name="Abnormal").click()
+    expect(page.get_by_text("unsigned, not a diagnosis")).to_be_visible()
+    return str(page.request.get(page.url, headers={"Accept": "text/html"}).text())
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 320)])
+def test_an_image_that_comes_after_the_answer_is_called_unread(
+    signed_in: Open,
+    arrived: Arrived,
+    hospital: Hospital,
+    violations: Callable[[Page], list[str]],
+    scheme: str,
+    width: int,
+) -> None:
+    case = arrived()
+    page = review(signed_in, case, scheme=scheme, width=width)
+    page.get_by_role("button", name="Abnormal").click()
+    expect(page.locator("#images")).to_contain_text("it read 1 of 1 image. The result is of image 1.")
+    file = dcmread(BytesIO(part10(case.examination)))
+    file.SOPInstanceUID = file.file_meta.MediaStorageSOPInstanceUID = f"{file.SOPInstanceUID}.2"
+    written = BytesIO()
+    file.save_as(written, enforce_file_format=True)
+    page.clock.install()
+    page.reload()
+    hospital.send_files(case.examination, file=written.getvalue())
+    page.wait_for_selector("dicom-view[data-painter]")
+
+    def late() -> int:
+        page.clock.fast_forward(31_000)
+        return page.locator("#late p").count()
+
+    deadline = time.monotonic() + 30
+    while not late() and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    expect(page.locator("#late")).to_contain_text("1 image came after the AI had looked at this study")
+    assert violations(page) == []
+    assert overflow(page) <= 0
 
 
 def test_the_ai_can_be_shown_first_when_it_is_urgent(signed_in: Open, arrived: Arrived) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Category, Concept, IntendedUse, Measure, Model, Spacing, Task
 from services.imaging.domain.reading import (
+    Coverage,
     Finding,
     Opinion,
     Reason,
@@ -220,16 +221,21 @@ def opinion(*scores: float, familiar: bool = True, measure: float | None = None)
 def test_the_highest_familiar_opinion_counts_and_the_threshold_flags() -> None:
     found = conclude([opinion(0.2), opinion(0.5), opinion(0.9, familiar=False)], 0, MODEL)
     assert isinstance(found, Finding)
-    assert (found.probability, found.flagged, found.pictures) == (0.5, True, 2)
+    assert (found.probability, found.flagged, found.coverage) == (0.5, True, Coverage(2, unlike=1))
 
 
 def test_an_unread_picture_never_becomes_not_flagged_and_never_hides_a_flag() -> None:
     refused = conclude([opinion(0.1)], 1, MODEL)
     assert isinstance(refused, Refusal)
     assert refused.reason is Reason.UNREADABLE
+    assert refused.text == "1 of 2 images could not be decoded"
     found = conclude([opinion(0.9)], 1, MODEL)
     assert isinstance(found, Finding)
-    assert found.unread == 1
+    assert found.coverage == Coverage(1, undecodable=1)
+    assert (
+        found.coverage._replace(others=2).words
+        == "Read 1 of 4 images: 1 could not be decoded, 2 not of a kind that the model reads"
+    )
 
 
 def test_of_several_classes_the_flagged_one_counts_though_another_is_more_probable() -> None:

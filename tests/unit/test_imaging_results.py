@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ComputedRadiographyImageStorage
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    CTImageStorage,
+    EnhancedMRImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
 
 from services.imaging.dicom import derived, header, overlay, results
 from services.imaging.dicom.told import Told
+from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Category, Code, Concept, IntendedUse, Measure, Model, Task
-from services.imaging.domain.reading import Finding, Opinion, Region
+from services.imaging.domain.reading import Coverage, Finding, Opinion, Region
 from services.imaging.domain.results import instance_uid, kinds
 
 VALIDATOR = Path(sys.executable).parent / "dciodvfy"
@@ -71,7 +77,7 @@ def told(tmp_path: Path) -> Callable[..., Told]:
         opinion = Opinion(described(given, tmp_path), scores, True, region, 1, 12.5)
         return Told(
             model,
-            Finding(opinion, 0, True, 1, 0),
+            Finding(opinion, 0, True, Coverage(1)),
             given,
             picture,
             heat,
@@ -82,7 +88,7 @@ def told(tmp_path: Path) -> Callable[..., Told]:
     return make
 
 
-def described(given: Dataset, folder: Path) -> object:
+def described(given: Dataset, folder: Path) -> Instance:
     """The instance as the hub's door sees it."""
     whole = derived.secondary_capture(given, np.zeros((120, 160), np.uint8))
     whole.SOPInstanceUID, whole.SeriesInstanceUID = given.SOPInstanceUID, given.SeriesInstanceUID
@@ -168,6 +174,19 @@ def test_the_report_says_what_was_found_how_surely_where_and_by_which_program(to
     assert outline.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
 
 
+def test_the_report_and_the_key_objects_say_what_was_not_read_and_what_is_not_checked(
+    told: Callable[..., Told],
+) -> None:
+    given = told(replace(classifier(), limits=("lateral views",)))
+    made = results.make(replace(given, finding=replace(given.finding, coverage=Coverage(2, 1, 0, 3))))
+    texts = {one.Modality: [item.TextValue for item in leaves(one) if "TextValue" in item] for one in made}
+    why = "1 could not be decoded, 3 not of a kind that the model reads"
+    assert f"Read 2 of 6 images: {why}." in texts["SR"]
+    assert f"Not checked: 4 of 6 images: {why}" in texts["SR"]
+    assert "Not checked: lateral views" in texts["SR"]
+    assert any(f"Read 2 of 6 images: {why}." in text for text in texts["KO"])
+
+
 def test_the_segmentation_marks_the_pixels_of_the_mask_and_names_what_they_are(told: Callable[..., Told]) -> None:
     made = next(one for one in results.make(told(segmenter())) if one.Modality == "SEG")
     frames = made.pixel_array.reshape(-1, 120, 160)
@@ -176,6 +195,105 @@ def test_the_segmentation_marks_the_pixels_of_the_mask_and_names_what_they_are(t
     [segment] = made.SegmentSequence
     assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == "59820001"
     assert segment.SegmentationAlgorithmIdentificationSequence[0].AlgorithmVersion == "2.1.0"
+
+
+def enhanced(frames: int) -> dict[str, object]:
+    """What a header of a multi-frame MR says of its frames: they lie 5 mm apart."""
+
+    def item(**values: object) -> Dataset:
+        made = Dataset()
+        for keyword, value in values.items():
+            setattr(made, keyword, value)
+        return made
+
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[0.5, 0.5], SliceThickness=5.0)],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0])],
+    )
+    each = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[-10.0, -20.0, 5.0 * place])]) for place in range(frames)
+    ]
+    return {
+        "SOPClassUID": EnhancedMRImageStorage,
+        "Modality": "MR",
+        "NumberOfFrames": frames,
+        "FrameOfReferenceUID": "1.2.3.9",
+        "SharedFunctionalGroupsSequence": [shared],
+        "PerFrameFunctionalGroupsSequence": each,
+    }
+
+
+@pytest.mark.parametrize(
+    "header_changes",
+    [enhanced(3), {"SOPClassUID": UltrasoundMultiFrameImageStorage, "Modality": "US", "NumberOfFrames": 3}],
+    ids=["enhanced MR", "ultrasound"],
+)
+def test_of_many_frames_every_object_names_the_one_that_was_read(
+    header_changes: dict[str, object], told: Callable[..., Told], tmp_path: Path
+) -> None:
+    given = second_of_three(told(segmenter(), **header_changes))
+    made = {one.Modality: one for one in results.make(given)}
+    assert {name: found for name, one in made.items() if (found := complaints(one, tmp_path))} == {}
+    assert set(made) == {"OT", "SEG", "SR", "KO"}
+    for name, one in made.items():
+        pointed = [item for item in references(one) if item.ReferencedSOPInstanceUID == "1.2.3.4"]
+        assert {item.ReferencedSOPClassUID for item in pointed} == {header_changes["SOPClassUID"]}
+        assert {item.ReferencedFrameNumber for item in pointed if "ReferencedFrameNumber" in item} == {2}, name
+    assert made["SEG"].pixel_array.sum() == 20 * 40
+    if "FrameOfReferenceUID" in header_changes:
+        [group] = made["SEG"].PerFrameFunctionalGroupsSequence
+        assert list(group.PlanePositionSequence[0].ImagePositionPatient) == [-10, -20, 5]
+
+
+def second_of_three(given: Told) -> Told:
+    opinion = replace(given.finding.opinion, frame=2, instance=replace(given.finding.opinion.instance, frames=3))
+    return replace(given, finding=replace(given.finding, opinion=opinion))
+
+
+def references(made: Dataset) -> list[Dataset]:
+    """Every item that refers to an instance."""
+    here = [made] if "ReferencedSOPInstanceUID" in made else []
+    below = [item for element in made if element.VR == "SQ" for item in element.value]
+    return here + [found for item in below for found in references(item)]
+
+
+def test_a_segmentation_lies_where_its_slice_lies(told: Callable[..., Told], tmp_path: Path) -> None:
+    where = {
+        "FrameOfReferenceUID": "1.2.3.9",
+        "ImagePositionPatient": [1, 2, 3],
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [0.5, 0.25],
+        "SliceThickness": 5,
+    }
+    given = told(segmenter(), SOPClassUID=CTImageStorage, Modality="CT", **where)
+    [made] = [one for one in results.make(given) if one.Modality == "SEG"]
+    shared, [group] = made.SharedFunctionalGroupsSequence[0], made.PerFrameFunctionalGroupsSequence
+    assert made.FrameOfReferenceUID == "1.2.3.9"
+    assert list(group.PlanePositionSequence[0].ImagePositionPatient) == [1, 2, 3]
+    assert list(shared.PixelMeasuresSequence[0].PixelSpacing) == [0.5, 0.25]
+    assert {item.ReferencedSOPClassUID for item in references(made)} == {CTImageStorage}
+    assert complaints(made, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"FrameOfReferenceUID": "1.2.3.9"},
+        {"ImagePositionPatient": [1, 2, 3], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
+        {"PixelSpacing": [0, 0]},
+        {"ImagePositionPatient": None, "ImageOrientationPatient": [1, 0, 0], "FrameOfReferenceUID": "1.2.3.9"},
+        {"SharedFunctionalGroupsSequence": [], "PerFrameFunctionalGroupsSequence": []},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_a_picture_that_does_not_say_where_it_lies_has_its_segmentation_all_the_same(
+    odd: dict[str, object], told: Callable[..., Told], tmp_path: Path
+) -> None:
+    given = told(segmenter(), SOPClassUID=CTImageStorage, Modality="CT", **odd)
+    [made] = [one for one in results.make(given) if one.Modality == "SEG"]
+    assert "FrameOfReferenceUID" not in made
+    assert {item.ReferencedSOPClassUID for item in references(made)} == {CTImageStorage}
+    assert complaints(made, tmp_path) == []
 
 
 def test_an_empty_mask_is_no_segmentation(told: Callable[..., Told]) -> None:

@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 from torch import Tensor
 from torch.nn import functional
 
-from learning import phantom, release
+from learning import phantom, release, sanity
 from learning.pictures import squared
 
 FOLDER = Path(__file__).parents[2] / "models" / "retina-vessels"
@@ -114,6 +114,47 @@ def test_drawn_vessels_are_found_and_drawn_background_is_not(graph: torch.nn.Mod
     truth = (pixels != plain).any(axis=2)
     assert vessels[truth].mean() > 0.6
     assert vessels[~truth].mean() < 0.05
+
+
+@pytest.fixture(scope="module")
+def drawn(graph: torch.nn.Module) -> Tensor:
+    """Logits for a drawn retina."""
+    with torch.inference_mode():
+        logits: Tensor = graph(_prepared(phantom.fundus(640, 640)))[0]
+    return logits
+
+
+def test_the_mask_depends_on_what_the_network_learned(drawn: Tensor, hub: dict[str, Any]) -> None:
+    shuffled = sanity.randomised(torch.export.load(FOLDER / "models/model.pt2").module(), seed=0)
+    picture = _prepared(phantom.fundus(640, 640))
+    field = picture[0].amax(dim=0) > 0.1
+    with torch.inference_mode():
+        learned, other = (logits[0, 0][field] for logits in (drawn, shuffled(picture)[0]))
+    marked = int(_vessels(learned[None, None], hub).sum())
+    same = set(learned.topk(marked).indices.tolist()) & set(other.topk(marked).indices.tolist())
+    assert marked > 5000
+    assert len(same) / marked < 0.2
+
+
+def test_hiding_what_the_mask_marks_most_lowers_it_more_than_hiding_other_places(
+    graph: torch.nn.Module, hub: dict[str, Any], drawn: Tensor
+) -> None:
+    pixels, edge = phantom.fundus(640, 640), 128
+    plain = phantom.fundus(640, 640, vessels=False)
+    with torch.inference_mode():
+        mask = torch.from_numpy(_vessels(drawn, hub)).float()
+        sums = functional.avg_pool2d(mask[None, None], edge, stride=edge)[0, 0]
+
+        def lowered(place: int) -> float:
+            row, column = (edge * which for which in divmod(place, sums.shape[1]))
+            covered = pixels.copy()
+            covered[row : row + edge, column : column + edge] = plain[row : row + edge, column : column + edge]
+            return float(mask.sum() - _vessels(graph(_prepared(covered))[0], hub).sum())
+
+        order = sums.flatten().argsort(descending=True).tolist()
+        marked, elsewhere = lowered(order[0]), lowered(order[len(order) // 2])
+    assert marked > 1000
+    assert marked > 2 * elsewhere
 
 
 def test_pictures_of_another_kind_are_beyond_the_guards_limit(graph: torch.nn.Module, hub: dict[str, Any]) -> None:

@@ -1,17 +1,21 @@
 """The words of the readers' pages: ages, scores, places, and what a timeline tells."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case, Delivery
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.pages import words
 from services.results_sharing.store import Moment
 from shared.events import Event
+from shared.web import environment
 
 TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+WHY = "1 could not be decoded, 1 unlike the images that the model learned from, 3 not of a kind that the model reads"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,38 @@ def test_no_score_is_told_as_certain(value: float, told: str) -> None:
 )
 def test_a_place_is_told_as_it_lies_on_the_screen(region: str, told: str) -> None:
     assert words.place(region).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, None),
+        ({"read": 1}, "it read 1 of 1 image"),
+        (
+            {"read": 2, "undecodable": 1, "unlike": 1, "others": 3},
+            f"it read 2 of 7 images; {WHY}",
+        ),
+    ],
+)
+def test_an_answer_says_how_many_images_it_is_about_and_why_not_about_the_others(
+    counts: dict[str, int], told: str | None
+) -> None:
+    answer = Answer(NOW, flagged=False, images=counts)
+    assert words.images(answer) == told
+    assert words.is_partial(answer) is (len(counts) > 1)
+
+
+@pytest.mark.parametrize(("undecodable", "marked"), [(0, False), (1, True)])
+def test_a_partly_read_study_never_looks_fully_read(undecodable: int, marked: bool) -> None:  # noqa: FBT001 (a parameter)
+    images = {"read": 2, "undecodable": undecodable}
+    answer = Answer(NOW, flagged=True, images=images, image="image 3, frame 2")
+    view, page = SimpleNamespace(answer=answer, site=None), SimpleNamespace(ai="answer")
+    shown = " ".join(
+        environment().get_template("results_sharing/_ai.html").render(view=view, page=page, words=words).split()
+    )
+    assert f"it read 2 of {2 + undecodable} images" in shown
+    assert "The result is of image 3, frame 2." in shown
+    assert ("The result says nothing about the others." in shown) is marked
 
 
 def test_a_timeline_leaves_out_what_tells_a_reader_nothing() -> None:

@@ -25,7 +25,7 @@ from services.results_sharing.domain.facts import (
 )
 from services.results_sharing.domain.order import Identifier, Order, Study
 from services.results_sharing.domain.report import Signer
-from services.results_sharing.domain.state import State, ai_state, is_open, running_until, state
+from services.results_sharing.domain.state import State, ai_state, is_open, late_images, running_until, state
 from services.results_sharing.domain.state import not_analysed_reason as why
 from shared.errors import Conflict, HubError, InvalidResource, Unavailable
 from shared.events import Lane
@@ -69,6 +69,16 @@ def told(*facts: Fact, case: Case = NEW) -> Case:
 
 def sign(case: Case, version: int = 1) -> Case:
     return replace(case, signed=version, signed_at=minute(20))
+
+
+@pytest.mark.parametrize(("stored", "looked", "late"), [(2, 2, 0), (5, 2, 3), (1, 2, 0), (5, None, 0), (None, 2, 0)])
+def test_images_that_came_after_a_model_had_looked_are_counted(
+    stored: int | None, looked: int | None, late: int
+) -> None:
+    came = InstancesStored(replace(study(minute(6)), instances=stored), Lane.ROUTINE)
+    said = Answered(replace(answer(minute(4)), instances=looked), Lane.ROUTINE)
+    assert late_images(told(STORED, said, came)) == late_images(told(came, said, STORED)) == late
+    assert late_images(told(came)) == 0
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ FLAGGED: Final = CodedConcept("flagged", OWN, "Flagged: at or above the threshol
 NOT_FLAGGED: Final = CodedConcept("not-flagged", OWN, "Not flagged: below the threshold")
 CERTAINTY: Final = CodedConcept("111012", "DCM", "Certainty of Finding")
 THRESHOLD: Final = CodedConcept("threshold", OWN, "Certainty from which it is flagged")
+COMMENT: Final = CodedConcept("121106", "DCM", "Comment")
 REPORT: Final = CodedConcept("126000", "DCM", "Imaging Measurement Report")
 IMAGING: Final = CodedConcept("363679005", "SCT", "Imaging procedure")
 DEVICE: Final = CodedConcept("121007", "DCM", "Device")

@@ -23,6 +23,14 @@ def key_objects(told: Told, results: Sequence[Dataset]) -> Dataset:
         referenced_objects=chosen,
         observer_device_context=device(told.model),
         description=f"Image {state} by the program {told.model.name} {told.model.version}, with its results. "
-        "Unsigned: a machine's opinion, not a diagnosis.",
+        f"{told.finding.coverage.words}. Unsigned: a machine's opinion, not a diagnosis.",
     )
+    if told.frames():
+        [picture] = [item for item in content[0].ContentSequence if _names(item, told.source)]
+        picture.ReferencedSOPSequence[0].ReferencedFrameNumber = told.frames()
     return finished(KeyObjectSelectionDocument(evidence=chosen, content=content, **told.naming(Kind.KEY_OBJECTS)), told)
+
+
+def _names(item: Dataset, source: Dataset) -> bool:
+    """Whether a content item refers to the picture."""
+    return any(one.ReferencedSOPInstanceUID == source.SOPInstanceUID for one in item.get("ReferencedSOPSequence", []))

@@ -23,9 +23,11 @@ from highdicom.sr import (
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     ReferencedSegmentationFrame,
+    RelationshipTypeValues,
     SourceImageForMeasurementGroup,
     SourceImageForRegion,
     SourceImageForSegmentation,
+    TextContentItem,
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
@@ -33,7 +35,7 @@ from pydicom.dataset import Dataset
 from services.imaging.dicom import coding
 from services.imaging.dicom.told import MANUFACTURER, Told, finished
 from services.imaging.domain.model import Concept, Model
-from services.imaging.domain.reading import Region
+from services.imaging.domain.reading import Region, not_checked
 from services.imaging.domain.results import Kind, uid_of
 
 Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
@@ -56,6 +58,7 @@ def structured_report(told: Told, segmentation: Dataset | None) -> Dataset:
         imaging_measurements=groups,
         title=coding.REPORT,
     )
+    content[0].ContentSequence.extend(_silences(told))
     evidence = [told.evidence, segmentation] if segmentation else [told.evidence]
     made = Comprehensive3DSR(
         evidence=evidence,
@@ -113,6 +116,13 @@ def _measure(told: Told, segmentation: Dataset | None) -> Group:
         )
         del shown[0].ReferencedSOPSequence[0].ReferencedSegmentNumber  # never beside a frame (PS3.3 table 10-3)
     return _group(told, measure.what, [measurement], [], shown)
+
+
+def _silences(told: Told) -> list[TextContentItem]:
+    """How many images it is about, and what it does not check: comments of the report as a whole."""
+    coverage = told.finding.coverage
+    said = [f"{coverage.words}.", *(f"Not checked: {limit}" for limit in not_checked(told.model, coverage))]
+    return [TextContentItem(coding.COMMENT, one, RelationshipTypeValues.CONTAINS) for one in said]
 
 
 def _group(

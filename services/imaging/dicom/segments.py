@@ -1,6 +1,6 @@
-"""A segmentation's mask as DICOM SEG: binary, a segment for each category that the mask shows.
+"""A segmentation's mask as DICOM SEG: binary, a segment for each category on the frame that was read.
 
-Sources: PS3.3 A.51 (Segmentation IOD), C.8.20.4 (Segment Description).
+Sources: PS3.3 A.51 (Segmentation IOD), C.8.20.4 (Segment Description), C.7.6.16.2.6 (Derivation Image).
 """
 
 import numpy as np
@@ -12,20 +12,22 @@ from highdicom.seg import (
     SegmentDescription,
 )
 from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from services.imaging.dicom import coding
+from services.imaging.dicom.placing import place_of
 from services.imaging.dicom.told import Told, finished
 from services.imaging.domain.results import Kind
 
 
 def segmentation(told: Told) -> Dataset | None:
-    """The instance; None where nothing is marked, or where the picture is one frame of several."""
+    """The instance; None where nothing is marked."""
     shown = told.segments()
-    if told.mask is None or not shown or told.finding.opinion.instance.frames > 1:
+    if told.mask is None or not shown:
         return None
     frames = np.stack([told.mask == number for number in shown], axis=-1)
     made = Segmentation(
-        source_images=[_spatial(told)],
+        source_images=[_alone(told)],
         pixel_array=frames[np.newaxis],
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(told, number, place) for place, number in enumerate(shown, start=1)],
@@ -36,18 +38,38 @@ def segmentation(told: Told) -> Dataset | None:
     made.CodingSchemeIdentificationSequence = [coding.own_scheme()]
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = told.uid(Kind.SEGMENTATION, "dimensions")
-    if not told.source.get("ImageOrientationPatient"):
+    if "FrameOfReferenceUID" not in made:
         made.PatientOrientation = told.source.get("PatientOrientation")
+    _name_source(made, told)
     return finished(made, told)
 
 
-def _spatial(told: Told) -> Dataset:
-    """The picture with where its pixels lie, as far as its header says."""
+def _alone(told: Told) -> Dataset:
+    """The frame that was read as a picture of its own, lying where its header says; where it does not say, anywhere.
+
+    highdicom wants of a class what the standard wants; real files do not always have it. So the SEG is built upon a
+    Secondary Capture, which may lie anywhere, and names the picture as what it is afterwards (`_name_source`).
+    """
     made = told.evidence
-    for keyword in ("FrameOfReferenceUID", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"):
-        if told.source.get(keyword):
-            made[keyword] = told.source[keyword]
+    if "NumberOfFrames" in made:
+        del made.NumberOfFrames
+    for keyword, value in place_of(told.source, told.finding.opinion.frame).items():
+        setattr(made, keyword, value)
+    made.SOPClassUID = SecondaryCaptureImageStorage
     return made
+
+
+def _name_source(made: Dataset, told: Told) -> None:
+    """Every reference to the picture names its class and, where the picture has several frames, the one."""
+    for series in made.ReferencedSeriesSequence:
+        for instance in series.ReferencedInstanceSequence:
+            instance.ReferencedSOPClassUID = told.source.SOPClassUID
+    for group in made.PerFrameFunctionalGroupsSequence:
+        for derivation in group.DerivationImageSequence:
+            for source in derivation.SourceImageSequence:
+                source.ReferencedSOPClassUID = told.source.SOPClassUID
+                if told.frames():
+                    source.ReferencedFrameNumber = told.frames()
 
 
 def _segment(told: Told, number: int, place: int) -> SegmentDescription:

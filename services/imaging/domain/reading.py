@@ -5,7 +5,7 @@ announced; without either nothing is read by a model that was made for an age.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -69,6 +69,41 @@ class Region(NamedTuple):
     width: float
 
 
+class Coverage(NamedTuple):
+    """How many images of a study a model read, and how many not and why; each frame of an instance is one.
+
+    Attributes:
+        undecodable: their pixels cannot be decoded.
+        unlike: they were looked at, and do not resemble what the model learnt from.
+        others: not for this model: of another kind, part of the body, view or form.
+    """
+
+    read: int
+    undecodable: int = 0
+    unlike: int = 0
+    others: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out."""
+        return self.read == sum(self)
+
+    @property
+    def why(self) -> str:
+        """Why not all, for a person; empty when nothing was left out."""
+        reasons = {
+            "could not be decoded": self.undecodable,
+            "unlike the images that the model learnt from": self.unlike,
+            "not of a kind that the model reads": self.others,
+        }
+        return ", ".join(f"{count} {reason}" for reason, count in reasons.items() if count)
+
+    @property
+    def words(self) -> str:
+        """How many, and why not all, for a person."""
+        return f"Read {self.read} of {sum(self)} image{'' if sum(self) == 1 else 's'}{self.why and f': {self.why}'}"
+
+
 @dataclass(frozen=True)
 class Opinion:
     """What the model says of one picture.
@@ -97,20 +132,22 @@ class Finding:
 
     Attributes:
         category: index of the category that counts.
-        pictures: how many were read.
-        unread: how many eligible ones could not be.
+        coverage: how much of the study it is about.
     """
 
     opinion: Opinion
     category: int
     flagged: bool
-    pictures: int
-    unread: int
+    coverage: Coverage
 
     @property
     def probability(self) -> float:
         """Of the category that counts."""
         return self.opinion.scores[self.category]
+
+    def beside(self, others: int) -> "Finding":
+        """The same, told that the study has so many images that were not for this model."""
+        return replace(self, coverage=self.coverage._replace(others=others))
 
 
 def eligible(
@@ -150,18 +187,33 @@ def weigh(opinion: Opinion, model: Model) -> tuple[bool, bool, float, float]:
     return opinion.familiar, flagged, opinion.scores[category], opinion.measure or 0.0
 
 
+def left_out(instances: Sequence[Instance], pictures: Sequence[Instance]) -> int:
+    """How many images of a study are not among those that a model may read."""
+    own = [instance for instance in instances if instance.has_pixels and not instance.hub_made]
+    return sum(max(1, instance.frames) for instance in own) - sum(max(0, picture.frames) for picture in pictures)
+
+
 def conclude(opinions: Sequence[Opinion], unread: int, model: Model) -> Finding | Refusal:
     """The highest flagged probability counts; a picture that could not be read never adds to a "not flagged"."""
+    familiar = sum(opinion.familiar for opinion in opinions)
+    coverage = Coverage(familiar, unread, len(opinions) - familiar)
+    broken = f"{unread} of {len(opinions) + unread} images could not be decoded"
     highest = max(opinions, key=lambda opinion: weigh(opinion, model), default=None)
     if highest is None or not highest.familiar:
         if unread:
-            return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
+            return Refusal(Reason.UNREADABLE, broken)
         looks = highest.looks if highest else {}
         return Refusal(Reason.UNLIKE_TRAINING_DATA, "unlike the pictures that the model learnt from", looks)
     category, flagged = best(highest.scores, model)
     if unread and not flagged:
-        return Refusal(Reason.UNREADABLE, "a picture could not be decoded")
-    return Finding(highest, category, flagged, sum(opinion.familiar for opinion in opinions), unread)
+        return Refusal(Reason.UNREADABLE, broken)
+    return Finding(highest, category, flagged, coverage)
+
+
+def not_checked(model: Model, coverage: Coverage) -> list[str]:
+    """What an answer is silent about, for the reader: images that were not read first, then the model's limits."""
+    left = f"{sum(coverage) - coverage.read} of {sum(coverage)} images: {coverage.why}"
+    return [*([] if coverage.is_whole else [left]), *model.limits]
 
 
 def age_in_years(born: date, on: date) -> int:

@@ -1,8 +1,9 @@
 """The DICOM objects that an answer becomes, and how far they are on their way to the hospital's archive.
 
-Source: PS3.5 B.2 (UIDs made of UUIDs).
+Sources: PS3.5 B.2 (UIDs made of UUIDs); PS3.4 B.2.3, PS3.7 annex C (what an archive answers).
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -14,6 +15,34 @@ from shared.events import Lane
 
 LEASE: Final = timedelta(minutes=3)
 """Longer than any one try may take (`pacs.TOTAL`), so that a lease outlives only a dead sender."""
+
+
+class Fate(StrEnum):
+    """What an archive's word on an instance means for it."""
+
+    THERE = "there"
+    LATER = "later"
+    NEVER = "never"
+
+
+_DUPLICATE: Final = 0x0111
+_PROCESSING_FAILURE: Final = 0x0110
+_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
+_WARNINGS: Final = range(0xB000, 0xC000)
+_OTHER_WARNINGS: Final = frozenset({0x0001, 0x0107, 0x0116})
+"""Requested optional attributes are not supported; attribute list error; attribute value out of range."""
+
+
+def fate(status: int) -> Fate:
+    """Of an instance, by a C-STORE status or STOW-RS Failure Reason (they are alike); what is unknown is final."""
+    if status in {0, _DUPLICATE, *_OTHER_WARNINGS} or status in _WARNINGS:
+        return Fate.THERE
+    return Fate.LATER if status == _PROCESSING_FAILURE or status in _OUT_OF_RESOURCES else Fate.NEVER
+
+
+def refusal(statuses: Iterable[int]) -> str:
+    """Final statuses in words."""
+    return ", ".join(f"{status:04X}H" for status in sorted(set(statuses)))
 
 
 class Kind(StrEnum):
@@ -71,6 +100,6 @@ def kinds(model: Model, finding: Finding, *, explained: bool) -> list[Kind]:
     marked = model.task is Task.SEGMENTATION and finding.opinion.region is not None
     absent = {
         *([] if explained else [Kind.OVERLAY]),
-        *([] if marked and finding.opinion.instance.frames == 1 else [Kind.SEGMENTATION]),
+        *([] if marked else [Kind.SEGMENTATION]),
     }
     return [kind for kind in Kind if kind not in absent]

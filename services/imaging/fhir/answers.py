@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Concept, Model
-from services.imaging.domain.reading import Finding, Refusal, Region
+from services.imaging.domain.reading import Coverage, Finding, Refusal, Region, not_checked
 from services.imaging.domain.results import Kind, instance_uid, kinds
 from services.imaging.domain.study import Issuers, Study
 from services.imaging.fhir.studies import imaging_study
@@ -42,13 +42,15 @@ def analysis_completed(
     basis = _Basis(study, model, imaging_study(study, issuers, [finding.opinion.instance]), at)
     shared = {
         "extension": _places(finding, heat_map),
-        "note": [{"text": f"Not checked: {limit}"} for limit in model.limits],
+        "note": [{"text": f"Not checked: {limit}"} for limit in not_checked(model, finding.coverage)],
     }
     said = []
     if any(category.flags for category in model.categories):
         said.append(basis.observation(model.categories[finding.category].what) | shared | _found(model, finding))
     if model.measure:
         said.append(basis.observation(model.measure.what, "measure") | shared | _measured(model, finding))
+    for observation in said:
+        observation["component"] = [*observation.get("component", []), *_images(finding.coverage)]
     report = basis.report(said, _sentence(model, finding))
     report["extension"] = [
         _dicom_result(kind, instance_uid(study.uid, model, kind))
@@ -195,6 +197,7 @@ def _places(finding: Finding, heat_map: Instance | None) -> list[dict[str, Any]]
         *([_extension("heat-map", heat_map.uid), _extension("heat-map-series", heat_map.series)] if heat_map else []),
         _extension("image", opinion.instance.uid),
         _extension("image-series", opinion.instance.series),
+        *([_extension("image-number", str(opinion.instance.number))] if opinion.instance.number is not None else []),
         *([_extension("image-frame", str(opinion.frame))] if opinion.instance.frames > 1 else []),
         *([_extension("region", _fractions(opinion.region))] if opinion.region else []),
     ]
@@ -211,9 +214,9 @@ def _sentence(model: Model, finding: Finding) -> str:
     if model.measure:
         value = f"{opinion.measure or 0.0:.1f} {model.measure.unit}"
         said.append(f"measures {_lowered(model.measure.what.text)} {value} of the {model.measure.of}{_place(finding)}")
-    unread = f" {finding.unread} image(s) could not be decoded." if finding.unread else ""
+    images = "" if finding.coverage.is_whole else f" {finding.coverage.words}."
     return (
-        f"The program {model.name} {model.version} {'; it '.join(said)}.{unread} Unsigned: a machine's opinion, "
+        f"The program {model.name} {model.version} {'; it '.join(said)}.{images} Unsigned: a machine's opinion, "
         "not a diagnosis."
     )
 
@@ -222,7 +225,8 @@ def _place(finding: Finding) -> str:
     instance = finding.opinion.instance
     image = f" on image {instance.number}" if instance.number is not None else ""
     frame = f" frame {finding.opinion.frame}" if instance.frames > 1 else ""
-    return f"{image}{frame}" + (f" (the highest of {finding.pictures} images)" if finding.pictures > 1 else "")
+    read = finding.coverage.read
+    return f"{image}{frame}" + (f" (the highest of {read} images)" if read > 1 else "")
 
 
 def _lowered(text: str) -> str:
@@ -253,6 +257,15 @@ def _dicom_result(kind: Kind, uid: str) -> dict[str, Any]:
 
 def _component(name: str, value: float) -> dict[str, Any]:
     return {"code": {"coding": [{"system": COMPONENT_SYSTEM, "code": name}]}, "valueQuantity": _share(value)}
+
+
+def _images(coverage: Coverage) -> list[dict[str, Any]]:
+    """How many images were read, and of those that were not, how many for which reason."""
+    return [
+        {"code": {"coding": [{"system": COMPONENT_SYSTEM, "code": f"images-{name}"}]}, "valueInteger": count}
+        for name, count in coverage._asdict().items()
+        if count or name == "read"
+    ]
 
 
 def _share(value: float) -> dict[str, Any]:

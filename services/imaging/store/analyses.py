@@ -25,6 +25,7 @@ class Answer:
         mask: digest of the stored array, see `files.write_mask`.
         region: the strongest evidence, in fractions of the picture, see `domain.reading.Region`.
         frame: of the picture that counts, from 1.
+        coverage: how much of the study was read, see `domain.reading.Coverage`; None in answers of before it was kept.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Answer:
     mask: str | None = None
     region: list[float] | None = None
     frame: int = 1
+    coverage: list[int] | None = None
 
 
 _SAVED = (

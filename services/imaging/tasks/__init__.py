@@ -1,5 +1,6 @@
 """AMQP in: announcements, revoked orders, Consents, studies that are ready to be read, and what becomes of answers."""
 
+from dataclasses import replace
 from typing import Any
 
 from celery.signals import worker_process_init
@@ -7,7 +8,7 @@ from celery.signals import worker_process_init
 from services.imaging import arrivals, completion, fhir, store
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import NOBODY, Model
-from services.imaging.domain.reading import Reason, Refusal
+from services.imaging.domain.reading import Reason, Refusal, left_out
 from services.imaging.domain.registry import STOPPED, Entry, Pictures, Stage, choose, is_stopped, shadows
 from services.imaging.domain.study import Announcement, State, Study
 from services.imaging.inference import reader
@@ -121,6 +122,8 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         answer = pictures
     else:
         reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
+        if not isinstance(reading, Refusal):
+            reading = replace(reading, finding=reading.finding.beside(left_out(instances, pictures)))
         answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
@@ -131,6 +134,7 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         answer = _denied(session, study) or answer  # what was read is not used if the patient denied it meanwhile
         if isinstance(answer, Kept) and is_stopped(store.models(session), model):
             answer = STOPPED  # while it was reading
+        study = replace(study, present=sum(not one.hub_made for one in instances))  # what came meanwhile was not read
         said = _say(session, study, model, answer)
         if said:
             watching.keep(session, known, study, instances, model, answer)

@@ -76,6 +76,7 @@ def _answer(
         mask=mask,
         region=list(opinion.region) if opinion.region else None,
         frame=opinion.frame,
+        coverage=list(said.coverage),
     )
 
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
 
-from services.imaging import fhir, files, pacs, store
+from services.imaging import dimse, fhir, files, pacs, store
 from services.imaging.dicom import derived, header, pixels, results
 from services.imaging.dicom.told import Told
 from services.imaging.domain import registry
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Model
-from services.imaging.domain.reading import Finding, Opinion, Region, best
+from services.imaging.domain.reading import Coverage, Finding, Opinion, Region, best
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 from services.imaging.inference import masks
@@ -46,10 +46,13 @@ Send = Callable[[Sequence[Path]], None]
 """Give the archive these files, or raise Unavailable (again later) or InvalidResource (never)."""
 
 
-def _stow(paths: Sequence[Path]) -> None:
+def _to_archive(paths: Sequence[Path]) -> None:
+    """The way that the site chose: STOW-RS or C-STORE."""
     chosen = settings()
     if chosen.pacs_url is not None:
         pacs.send(paths, chosen.pacs_url, chosen.pacs_credentials_file)
+    elif chosen.pacs_ae is not None:
+        dimse.store(chosen, chosen.pacs_ae, paths)
 
 
 @worker.on(Event.RESULTS_DUE)
@@ -85,7 +88,7 @@ def give_up(session: store.Session, message: Message) -> None:
 
 
 @worker.on(Event.RESULTS_MADE, retries=RETRIES, exhausted=give_up)
-def send_results(message: Message, *, send: Send = _stow) -> None:
+def send_results(message: Message, *, send: Send = _to_archive) -> None:
     """Bring what the archive does not have yet to it, whatever the message says that was made.
 
     Raises:
@@ -98,7 +101,7 @@ def send_results(message: Message, *, send: Send = _stow) -> None:
         if study.state is not State.ANSWERED:
             raise Unavailable("The study awaits a human")
         wanted = store.lease_results(session, uid, owner, store.now(session))
-        if wanted and settings().pacs_url is None:
+        if wanted and not settings().has_archive:
             store.settle_results(session, uid, owner, Way.KEPT)
             wanted = []
         known = {instance.uid: instance for instance in store.list_instances(session, uid)}
@@ -158,4 +161,5 @@ def _finding(answer: store.Answer, model: Model, source: Instance) -> Finding:
     scores = tuple(answer.scores or ())
     category, flagged = best(scores, model)
     region = Region(*answer.region) if answer.region else None
-    return Finding(Opinion(source, scores, True, region, answer.frame, answer.measure), category, flagged, 1, 0)
+    coverage = Coverage(*(answer.coverage or [1]))  # those of before this was kept
+    return Finding(Opinion(source, scores, True, region, answer.frame, answer.measure), category, flagged, coverage)

@@ -25,6 +25,9 @@ class Answer:
         probability, threshold: 0..1.
         region: "row,column,height,width" of the strongest area, as fractions of the image.
         heat_map: SOP Instance UID of the derived instance; heat_map_series its series.
+        image: which one counts, in words, as the hospital numbers them; its frame, where it has several.
+        images: how many were `read`, and how many not because `undecodable`, `unlike` or `others`; empty when not said.
+        instances: how many the study had when the model looked.
         unchecked: what the model does not look for.
         observation: the preliminary Observation as it came.
         report: identifier value of the preliminary DiagnosticReport.
@@ -42,6 +45,9 @@ class Answer:
     region: str | None = None
     heat_map: str | None = None
     heat_map_series: str | None = None
+    image: str | None = None
+    images: dict[str, int] = field(default_factory=dict)
+    instances: int | None = None
     unchecked: tuple[str, ...] = ()
     report: str | None = None
     observation: dict[str, Any] = field(default_factory=dict)

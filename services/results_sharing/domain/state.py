@@ -101,6 +101,14 @@ def ai_state(case: Case) -> AiState:
     return AiState.NOT_ANALYSED if case.overdue or (case.hold and not case.completed_at) else AiState.RUNNING
 
 
+def late_images(case: Case) -> int:
+    """How many images came after a model had looked: no answer is about them."""
+    looked = [said.instances for said in (case.answer, case.late_answer) if said and said.instances is not None]
+    if not looked or case.stored is None or case.stored.instances is None:
+        return 0
+    return max(0, case.stored.instances - max(looked))
+
+
 def not_analysed_reason(case: Case) -> str | None:
     """Why no model looked, in words; None when one did, or still may."""
     if ai_state(case) is not AiState.NOT_ANALYSED:

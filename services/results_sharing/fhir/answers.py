@@ -3,6 +3,8 @@
 Sources: http://hl7.org/fhir/R4/observation.html, HL7 AI Transparency on FHIR
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from services.results_sharing.domain.answer import Answer
@@ -35,6 +37,10 @@ REASONS: Final = {
 """Codes of *not analysed* in words."""
 
 
+_IMAGES: Final = "images-"
+_DETAIL: Final = re.compile(r"not analysed \((.+)\)")
+
+
 def answer_from(message: Message) -> Answer:
     """What a model said; of several findings the flagged one first.
 
@@ -52,9 +58,10 @@ def _answer(observation: Resource, message: Message) -> Answer:
         extension.get("url"): extension.get("valueString") for extension in observation.get("extension") or []
     }
     parts = {
-        code_of(part.get("code")): (part.get("valueQuantity") or {}).get("value")
+        code_of(part.get("code")): part.get("valueInteger", (part.get("valueQuantity") or {}).get("value"))
         for part in observation.get("component") or []
     }
+    study = next(iter(message.resources("ImagingStudy")), {})
     device = next(iter(message.resources("Device")), {})
     absent = observation.get("dataAbsentReason")
     state = code_of(observation.get("valueCodeableConcept"))
@@ -75,6 +82,9 @@ def _answer(observation: Resource, message: Message) -> Answer:
         region=extensions.get(f"{BASE}/StructureDefinition/region"),
         heat_map=extensions.get(f"{BASE}/StructureDefinition/heat-map"),
         heat_map_series=extensions.get(f"{BASE}/StructureDefinition/heat-map-series"),
+        image=_image(extensions),
+        images={name.removeprefix(_IMAGES): n for name, n in parts.items() if name and name.startswith(_IMAGES)},
+        instances=study.get("numberOfInstances"),
         unchecked=tuple(note["text"] for note in observation.get("note") or [] if note.get("text")),
         report=next(iter(reports), None),
         observation=observation,
@@ -87,8 +97,17 @@ def _finding(observation: Resource, measured: Resource | None) -> str | None:
     return f"{words} {measured.get('value')} {measured.get('unit', '')}".strip() if measured else words
 
 
+def _image(extensions: Mapping[str | None, str | None]) -> str | None:
+    """The picture that counts, in words."""
+    number, frame = (extensions.get(f"{BASE}/StructureDefinition/image-{what}") for what in ("number", "frame"))
+    return ", ".join([*([f"image {number}"] if number else []), *([f"frame {frame}"] if frame else [])]) or None
+
+
 def _reason(absent: Resource) -> str:
+    """In our words; how many images were broken says the sender's own."""
     code = code_of(absent)
+    if code == "unreadable" and (detail := _DETAIL.fullmatch(absent.get("text") or "")):
+        return detail[1]
     return REASONS.get(code or "", (code or absent.get("text") or "no reason given").replace("-", " "))
 
 

@@ -5,9 +5,11 @@ from typing import Final
 
 from markupsafe import Markup
 
+from services.results_sharing.domain.answer import Answer
 from services.results_sharing.domain.case import Case
 from services.results_sharing.domain.order import Patient
 from services.results_sharing.domain.release import shows
+from services.results_sharing.domain.state import late_images
 from services.results_sharing.store import CaseView, Moment
 from shared.events import Event, Lane
 from shared.web import when
@@ -48,6 +50,13 @@ HAPPENED: Final = {
     Event.CASE_CLOSED: "The case was closed",
 }
 """What of a timeline people need to see."""
+
+NOT_READ: Final = {
+    "undecodable": "could not be decoded",
+    "unlike": "unlike the images that the model learned from",
+    "others": "not of a kind that the model reads",
+}
+"""Why an image was not read."""
 
 HOLD_ADVICE: Final = {
     "wrong-patient": "Do not report these images for this patient. Close the case and have the sender correct it.",
@@ -108,6 +117,27 @@ def score(probability: float) -> str:
     if probability > 0.99:  # noqa: PLR2004 (the last that two digits tell from 1)
         return "over 0.99"
     return "under 0.01" if probability < 0.01 else f"{probability:.2f}"  # noqa: PLR2004 (the same at the other end)
+
+
+def images(answer: Answer) -> str | None:
+    """How many images of the study an answer is about, and why not about the others; None when it does not say."""
+    if "read" not in answer.images:
+        return None
+    total, read = sum(answer.images.values()), answer.images["read"]
+    why = [f"{answer.images[name]} {reason}" for name, reason in NOT_READ.items() if answer.images.get(name)]
+    plural = "" if total == 1 else "s"
+    return f"it read {read} of {total} image{plural}" + (f"; {', '.join(why)}" if why else "")
+
+
+def is_partial(answer: Answer) -> bool:
+    """Whether images of the study were left out."""
+    return sum(answer.images.values()) > answer.images.get("read", 0)
+
+
+def late(case: Case) -> str | None:
+    """How many images no model has looked at, because they came later; None when all were there."""
+    count = late_images(case)
+    return f"{count} image{'' if count == 1 else 's'} came" if count else None
 
 
 SPREAD: Final = 0.6

@@ -20,7 +20,7 @@ from services.results_sharing.domain.facts import (
     take,
     with_patient,
 )
-from services.results_sharing.domain.state import State, state
+from services.results_sharing.domain.state import State, late_images, state
 from services.results_sharing.fhir import answers, elements, facts, messages
 from services.results_sharing.settings import settings
 from services.results_sharing.store import Session, transaction
@@ -38,6 +38,7 @@ TO_ANSWER = Histogram(
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 3600),
 )
 NO_ANSWER = Counter("hub_answers_missing", "Studies without a model's answer by their time", ["lane"])
+LATE = Counter("hub_case_late_images", "Images that came after a model had looked at their study", ["lane"])
 OF_THE_HOSPITAL = frozenset({Event.ORDER_PLACED, Event.STUDY_AVAILABLE})
 """Whose study it is says the hospital; what stands in the pixels is imaging's to compare."""
 
@@ -133,5 +134,6 @@ def _observe(before: Case, after: Case, fact: Fact, now: datetime) -> None:
         HEARD.labels(after.lane).inc()
     if isinstance(fact, Answered) and before.answer is None and after.answer and after.heard_at:
         TO_ANSWER.labels(after.lane).observe(max(0.0, (now - after.heard_at).total_seconds()))
+    LATE.labels(after.lane).inc(max(0, late_images(after) - late_images(before)))
     if isinstance(fact, AnswerOverdue) and after.answer is None and not after.signed:
         NO_ANSWER.labels(after.lane).inc()

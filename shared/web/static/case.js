@@ -65,6 +65,18 @@ function replace(page, id) {
   if (before.outerHTML !== after.outerHTML) before.replaceWith(document.adoptNode(after));
 }
 
+/** Parts that stay, because somebody may be writing there, still say whether they are the next step. */
+function retitle(page) {
+  for (const part of work().querySelectorAll("section[id]:not([data-live])")) {
+    const [before, after] = [part.querySelector("h2.step"), page.querySelector(`#${part.id} > h2.step`)];
+    if (!before || !after) continue;
+    for (const { name } of [...before.attributes]) if (!after.hasAttribute(name)) before.removeAttribute(name);
+    for (const { name, value } of after.attributes) before.setAttribute(name, value);
+    before.replaceChildren(...after.childNodes);
+    part.setAttribute("aria-labelledby", before.id);
+  }
+}
+
 /** Hand the viewer what the page now says of the model; nothing of it is in the page before. */
 function showAi(page) {
   const [viewer, next] = [document.querySelector("dicom-view"), page.querySelector("dicom-view")];
@@ -85,6 +97,7 @@ function watch() {
     const page = document.hidden ? null : await look();
     if (page) {
       for (const part of document.querySelectorAll("[data-live]")) replace(page, part.id);
+      retitle(page);
       showAi(page);
       work().dataset.waits = page.getElementById("work").dataset.waits ?? "";
     }

@@ -34,6 +34,13 @@ from talking import environment
 PEERS = packages.Wanted(
     "dicom-peers", ("dcmtk", "orthanc"), "DCMTK and Orthanc (12 MB)", "Install the packages dcmtk and orthanc."
 )
+ARCHIVE = packages.Wanted(
+    "dicom-archive",
+    ("orthanc", "orthanc-dicomweb"),
+    "Orthanc with DICOMweb (12 MB)",
+    "Install the packages orthanc and orthanc-dicomweb.",
+)
+DICOMWEB = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 WITHIN_S = 30.0
 
 
@@ -81,9 +88,9 @@ class Dcmtk:
         )
 
 
-def _root_of(program: str) -> Path:
+def _root_of(program: str, wanted: packages.Wanted = PEERS) -> Path:
     try:
-        return packages.root_of(program, PEERS)
+        return packages.root_of(program, wanted)
     except CannotStart as error:
         pytest.skip(f"DCMTK and Orthanc cannot be had: {error.message}")
 
@@ -173,13 +180,12 @@ class Orthanc:
 
 
 @pytest.fixture
-def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[[int, int], Orthanc]]:
-    """Call it with the port of our listener and its own for an archive that knows us as HUB."""
-    root = _root_of("usr/sbin/Orthanc")
+def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[..., Orthanc]]:
+    """Call it with the port of our listener and its own for an archive that knows us as HUB; with DICOMweb if asked."""
     with ExitStack() as until:
 
-        def start(hub_port: int, dicom: int) -> Orthanc:
-            http = free_port()
+        def start(hub_port: int, dicom: int, *, dicomweb: bool = False) -> Orthanc:
+            http, root = free_port(), _root_of(DICOMWEB, ARCHIVE) if dicomweb else _root_of("usr/sbin/Orthanc")
             settings = {
                 "Name": "archive",
                 "StorageDirectory": str(tmp_path / "orthanc"),
@@ -193,7 +199,7 @@ def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[[int, int], Ortha
                 "DicomBindAddresses": ["127.0.0.1"],
                 "DicomAlwaysAllowEcho": True,
                 "DicomModalities": {"hub": {"AET": "HUB", "Host": "127.0.0.1", "Port": hub_port}},
-                "Plugins": [],
+                "Plugins": [str(root / DICOMWEB)] if dicomweb else [],
             }
             path = tmp_path / "orthanc.json"
             path.write_text(json.dumps(settings))

@@ -243,7 +243,15 @@ def test_one_bad_picture_among_good_ones_is_said_and_the_others_are_read(
     [message] = hub.said(Event.STUDY_COMPLETED)
     read_study(message, predict=says(0.99))
     [said] = hub.said(Event.ANALYSIS_COMPLETED)
-    assert "1 image(s) could not be decoded" in said.resource("DiagnosticReport")["conclusion"]
+    assert "Read 2 of 3 images: 1 could not be decoded." in said.resource("DiagnosticReport")["conclusion"]
+    observation = said.resource("Observation")
+    assert observation["note"][0]["text"].startswith("Not checked: 1 of 3 images")
+    assert {part["code"]["coding"][0]["code"]: part.get("valueInteger") for part in observation["component"]} == {
+        "probability": None,
+        "threshold": None,
+        "images-read": 2,
+        "images-undecodable": 1,
+    }
     assert "highest of 2 images" in said.resource("DiagnosticReport")["conclusion"]
 
 
@@ -256,7 +264,7 @@ def test_a_good_picture_is_found_though_another_is_bad(imaging: Any, child: Any,
         instances = store.list_instances(session, one.study)
     answer = read(instances, released, says(0.99), hub.folder)
     assert isinstance(answer, Reading)
-    assert (answer.finding.pictures, answer.finding.unread) == (1, 1)
+    assert answer.finding.coverage == (1, 1, 0, 0)
 
 
 def says(probability: float) -> Callable[[Model, NDArray[np.float32]], Prediction]:

@@ -251,7 +251,32 @@ def test_an_unreadable_picture_beside_an_unflagged_one_is_not_called_unflagged(
     broken_pixels(made)
     hub, message = complete(one, sent=[one.part10(), as_file(made)])
     read_study(message, predict=says(0.01))
-    assert refused(hub)[0] == "unreadable"
+    assert refused(hub) == ("unreadable", "not analysed (1 of 2 images could not be decoded)")
+
+
+def test_a_picture_that_comes_while_the_model_reads_is_not_counted_as_read(complete: Any, child: Any) -> None:
+    one = child()
+    hub, message = complete(one)
+
+    def slowly(*asked: Any) -> Any:
+        assert hub.stow(one.another(seed=5).part10()).status_code == 200
+        return says(0.93)(*asked)
+
+    read_study(message, predict=slowly)
+    [said] = hub.said(Event.ANALYSIS_COMPLETED)
+    assert said.resource("ImagingStudy")["numberOfInstances"] == 1
+    assert hub.said(Event.INSTANCES_STORED)[-1].resource("ImagingStudy")["numberOfInstances"] == 2
+
+
+def test_an_image_that_is_not_for_the_model_is_never_counted_as_read(complete: Any, child: Any, as_file: Any) -> None:
+    one = child()
+    made = one.another().dataset()
+    made.ViewPosition = "LL"
+    hub, message = complete(one, sent=[one.part10(), as_file(made)])
+    read_study(message, predict=says(0.01))
+    [said] = hub.said(Event.ANALYSIS_COMPLETED)
+    conclusion = said.resource("DiagnosticReport")["conclusion"]
+    assert "Read 1 of 2 images: 1 not of a kind that the model reads." in conclusion
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torch"), KeyError("x")])

@@ -19,7 +19,7 @@ from services.results_sharing.domain.state import State, state
 from services.results_sharing.store import transaction
 from shared.errors import Conflict, Forbidden, InvalidResource, NotFound
 from shared.events import Event, Lane
-from shared.fhir.codes import REPORT_SYSTEM
+from shared.fhir.codes import BASE, REPORT_SYSTEM
 from shared.fhir.message import Message
 from shared.security import Role
 
@@ -306,6 +306,30 @@ def test_a_measure_flags_nothing_and_is_shown_with_its_value(story: Story) -> No
     assert answer.flagged is False
     assert answer.finding
     assert answer.finding.endswith("11.2 %")
+
+
+def test_an_answer_tells_which_image_counts_and_how_many_were_not_read(story: Story) -> None:
+    told = story.analysis_completed()
+    observation = told.resource("Observation")
+    for name, count in (("read", 2), ("undecodable", 1)):
+        code = {"coding": [{"system": f"{BASE}/CodeSystem/finding-component", "code": f"images-{name}"}]}
+        observation["component"].append({"code": code, "valueInteger": count})
+    for name, value in (("number", "3"), ("frame", "2")):
+        observation["extension"].append({"url": f"{BASE}/StructureDefinition/image-{name}", "valueString": value})
+    told.resource("ImagingStudy")["numberOfInstances"] = 3
+    hear(story.order_placed(), story.study_available(), told)
+    answer = only_case().answer
+    assert answer
+    assert (answer.image, answer.images, answer.instances) == ("image 3, frame 2", {"read": 2, "undecodable": 1}, 3)
+
+
+def test_a_study_of_which_an_image_is_broken_is_not_analysed_and_says_of_how_many(story: Story) -> None:
+    refused = story.analysis_refused(code="unreadable")
+    refused.resource("Observation")["dataAbsentReason"]["text"] = "not analysed (1 of 3 images could not be decoded)"
+    hear(story.order_placed(), story.study_available(), refused)
+    answer = only_case().answer
+    assert answer
+    assert (answer.flagged, answer.reason) == (None, "1 of 3 images could not be decoded")
 
 
 def test_an_unknown_case_is_not_found(sql: Any) -> None:  # noqa: ARG001 (the database)
