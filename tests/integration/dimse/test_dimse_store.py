@@ -93,7 +93,7 @@ def test_other_content_under_a_known_uid_is_refused_and_kept_aside(hub: Any) -> 
     assert list(running.quarantined().values()) == ["conflict"]
 
 
-UNTRUE = {
+UNTRUE: dict[str, tuple[dict[str, str], int, str]] = {
     "another class": ({"SOPClassUID": ComputedRadiographyImageStorage}, 0xA900, "other-object"),
     "another instance": ({"SOPInstanceUID": generate_uid()}, 0xA900, "other-object"),
     "no study": ({"StudyInstanceUID": ""}, 0xA900, "incomplete-header"),
