@@ -1,15 +1,21 @@
 """One PostgreSQL database a service: its engine, its only way to commit, and safe words for its errors."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import psycopg
+from sqlalchemy import Dialect, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared import settings
 from shared.errors import Unavailable
+
+FRESH_S: Final = 1.0
+"""A connection that was used so lately is not asked whether it lives: that is a round trip in each transaction."""
 
 
 @cache
@@ -18,14 +24,30 @@ def engine(service: str) -> Engine:
 
     Parameters stay out of error texts: they are patients' data.
     """
-    return create_engine(
+    made = create_engine(
         settings.database_url(service),
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=10,
         max_overflow=10,
         connect_args={"connect_timeout": 5, "application_name": f"hub-{service}"},
     )
+    event.listen(made, "checkin", _note_time)
+    event.listen(made, "checkout", partial(_ask_whether_it_lives, made.dialect))
+    return made
+
+
+def _note_time(_: Any, record: Any) -> None:  # noqa: ANN401 (SQLAlchemy's event)
+    record.info["used"] = time.monotonic()
+
+
+def _ask_whether_it_lives(dialect: Dialect, connection: Any, record: Any, _: Any) -> None:  # noqa: ANN401 (as above)
+    used = record.info.get("used")
+    if used is None or time.monotonic() - used < FRESH_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except psycopg.Error:
+        raise InvalidatePoolError from None  # all of the pool are of the same server: the next is made anew
 
 
 @contextmanager

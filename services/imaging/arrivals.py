@@ -37,7 +37,7 @@ class Arrival:
     Attributes:
         kept: returns once the file is kept; the commit waits for it, so that disk and database work side by side.
         every: how often the arrival of a study is said at most; what comes between is said together.
-        noted: the studies of which it is on record already that this sender brings them.
+        noted: the studies of which it is on record already that this sender brings them, and their series.
     """
 
     instance: Instance
@@ -95,15 +95,17 @@ def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failu
     """
     outcomes: dict[int, Stored | Failure] = {}
     with store.transaction() as session:
-        for uid in sorted({arrival.instance.study for arrival in arrivals}):  # sorted: nobody waits in a circle
-            places = [place for place, arrival in enumerate(arrivals) if arrival.instance.study == uid]
-            outcomes |= zip(places, _record(session, uid, [arrivals[place] for place in places], chosen), strict=True)
+        studies, known = store.take_in(session, [arrival.instance for arrival in arrivals])
+        for study in studies.values():
+            places = [place for place, arrival in enumerate(arrivals) if arrival.instance.study == study.uid]
+            told = [(arrivals[place], known[place]) for place in places]
+            outcomes |= zip(places, _record(session, study, told, chosen), strict=True)
         for arrival in arrivals:
             arrival.kept()
     for place, outcome in outcomes.items():
         INSTANCES.labels(str(outcome)).inc()
         BYTES.inc(arrivals[place].instance.size if outcome is Stored.NEW else 0)
-        arrivals[place].noted.add(arrivals[place].instance.study)
+        arrivals[place].noted.update(_on_record(arrivals[place].instance, outcome))
     return [outcomes[place] for place in range(len(arrivals))]
 
 
@@ -123,19 +125,30 @@ def say_waiting(session: store.Session, study: Study, now: datetime, chosen: Set
         _say(session, study, now, chosen)
 
 
-def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failure]:
-    study = store.lock(session, uid)
-    known = [store.add(session, arrival.instance) for arrival in arrivals]
+def _series(instance: Instance) -> str:
+    return f"{instance.study} {instance.series}"
+
+
+def _on_record(instance: Instance, outcome: Stored | Failure) -> set[str]:
+    """Of what it is on record that this sender brings it: the study; the series too, where the instance is of it."""
+    of_series = {_series(instance)} if outcome in {Stored.NEW, Stored.DUPLICATE} else set()
+    return {instance.study} | of_series
+
+
+def _record(
+    session: store.Session, study: Study, told: Sequence[tuple[Arrival, store.Known]], chosen: Settings
+) -> list[Stored | Failure]:
     outcomes: list[Stored | Failure] = []
     others: dict[str, Stored | Failure] = {}
-    for arrival, (outcome, digest) in zip(arrivals, known, strict=True):
+    for arrival, (outcome, digest) in told:
         own = arrival.instance.digest
         if own != digest and own not in others:  # one file, though it may come several times at once
             arrival.kept()
             others[own] = _settle_other(session, arrival.instance, outcome, digest, chosen)
         outcomes.append(outcome if own == digest else others[own])
-    new = [arrival for arrival, outcome in zip(arrivals, outcomes, strict=True) if outcome is Stored.NEW]
+    new = [arrival for (arrival, _), outcome in zip(told, outcomes, strict=True) if outcome is Stored.NEW]
     if new:
+        store.note(session, [each.instance for each in new if _series(each.instance) not in each.noted])
         now = study.asked_at
         named = {(arrival.instance.patient_id, arrival.instance.issuer) for arrival in new}
         study = replace(
@@ -147,8 +160,8 @@ def _record(session: store.Session, uid: str, arrivals: Sequence[Arrival], chose
         )
         completion.step(session, study, now, chosen)
         _say_in_time(session, study, now, chosen, min(arrival.every for arrival in new))
-    for who in {arrival.who for arrival in arrivals if uid not in arrival.noted}:
-        _note_sender(session, uid, who)
+    for who in {arrival.who for arrival, _ in told if study.uid not in arrival.noted}:
+        _note_sender(session, study.uid, who)
     return outcomes
 
 

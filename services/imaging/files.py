@@ -8,8 +8,10 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +22,9 @@ from shared.errors import Unavailable
 CHUNK = 1 << 20
 BUFFER = 64 * 1024
 """Pieces larger than this go to the file as they come."""
+DISK_THREADS = 8
+"""Files that go to the disk at the same time."""
+
 QUARANTINE = "quarantine"
 SPOOL = "spool"
 FORGOTTEN = timedelta(hours=1)
@@ -73,7 +78,7 @@ class Spool:
         """The file is whole: let the disk have it.
 
         Args:
-            sync: now; otherwise whoever keeps it calls `sync_and_keep`.
+            sync: now; otherwise whoever keeps it calls `begin_to_keep`.
         """
         try:
             self._file.flush()
@@ -112,14 +117,23 @@ def keep(store: Path, spooled: Spooled, ending: str = DICOM) -> None:
     _move(spooled.path, path_of(store, spooled.digest, ending))
 
 
-def sync_and_keep(store: Path, spooled: Spooled) -> None:
-    """As `keep`, for a file that the disk may not have yet.
+def begin_to_keep(store: Path, spooled: Spooled) -> Future[None]:
+    """As `keep`, for a file that the disk may not have yet, and at the side: its row goes to the database meanwhile.
 
-    Raises:
-        Unavailable: the disk is full or away.
+    Returns:
+        What raises `Unavailable` when the disk is full or away; the spooled file may go once it is done.
     """
+    return _disk().submit(_sync_and_keep, store, spooled)
+
+
+def _sync_and_keep(store: Path, spooled: Spooled) -> None:
     sync(spooled)
     keep(store, spooled)
+
+
+@cache
+def _disk() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(DISK_THREADS, "disk")
 
 
 def sync(spooled: Spooled) -> None:

@@ -1,4 +1,4 @@
-"""C-STORE instances a second into the hub's listener, beside an Orthanc that gets the same files from the same sender.
+"""Instances a second by C-STORE and STOW-RS, beside an Orthanc that gets the same files from the same sender.
 
 Both sides have TCP_NODELAY: without it DCMTK waits for acknowledgements, and nothing else is measured.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import stowing
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -25,9 +26,16 @@ from pydicom.uid import (
 from shared.embedded import Hub, packages
 from shared.embedded.machine import LOOPBACK, CannotStart, free_port
 
-PEERS: Final = packages.Wanted(
+TOOLS: Final = packages.Wanted(
     "dicom-peers", ("dcmtk", "orthanc"), "DCMTK and Orthanc (12 MB)", "Install the packages dcmtk and orthanc."
 )
+ARCHIVE: Final = packages.Wanted(
+    "dicom-archive",
+    ("orthanc", "orthanc-dicomweb"),
+    "Orthanc with DICOMweb (12 MB)",
+    "Install the packages orthanc and orthanc-dicomweb.",
+)
+DICOMWEB: Final = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 KINDS: Final = {
     "CT 512², 16 bit": (CTImageStorage, "CT", 512),
     "CR 2048², 16 bit": (ComputedRadiographyImageStorage, "CR", 2048),
@@ -39,35 +47,36 @@ READY_WITHIN_S: Final = 30.0
 class Received(NamedTuple):
     """Instances a second, the same files into both."""
 
+    door: str
     kind: str
-    associations: int
+    connections: int
     hub: float
     orthanc: float
 
 
-def measure(hub: Hub, folder: Path, counts: Sequence[int]) -> list[Received]:
-    """One and four associations, CT and CR; nothing where the peers cannot be had.
+def measure(hub: Hub, token: str, folder: Path, counts: Sequence[int]) -> list[Received]:
+    """One and four connections, CT and CR, by either door; nothing where the peers cannot be had.
 
     Args:
-        counts: instances on each association, of CT and of CR.
+        counts: instances on each connection, of CT and of CR; by STOW-RS half as many.
     """
     try:
-        tools, root = packages.root_of("usr/bin/storescu", PEERS), packages.root_of("usr/sbin/Orthanc", PEERS)
+        tools, root = packages.root_of("usr/bin/storescu", TOOLS), packages.root_of(DICOMWEB, ARCHIVE)
     except CannotStart:
         return []
+    port = int(hub.environment["HUB_IMAGING_DIMSE_PORT"])
+    stow = hub.url("imaging-api") + "/dicomweb/studies"
     found = []
-    with orthanc(root, folder / "orthanc") as archive:
+    with orthanc(tools, root, folder / "orthanc") as (dicom, web):
         for (kind, described), count in zip(KINDS.items(), counts, strict=True):
-            for associations in (1, MOST_ASSOCIATIONS):
-                sent = [study(folder / f"{kind[:2]}-{associations}-{n}", described, count) for n in range(associations)]
-                rates = [
-                    count * associations / send(tools, title, port, sent)
-                    for title, port in (
-                        ("CONSILIUM", int(hub.environment["HUB_IMAGING_DIMSE_PORT"])),
-                        ("ORTHANC", archive),
-                    )
-                ]
-                found.append(Received(kind, associations, *rates))
+            for many in (1, MOST_ASSOCIATIONS):
+                sent = [study(folder / f"{kind[:2]}-{many}-{n}", described, count) for n in range(many)]
+                took = send(tools, "CONSILIUM", port, sent), send(tools, "ORTHANC", dicom, sent)
+                found.append(Received("C-STORE", kind, many, *(count * many / seconds for seconds in took)))
+                half = max(1, count // 2)
+                sent = [study(folder / f"{kind[:2]}-{many}-{n}-web", described, half) for n in range(many)]
+                took = stowing.send(stow, sent, {"Authorization": f"Bearer {token}"}), stowing.send(web, sent, {})
+                found.append(Received("STOW-RS", kind, many, *(half * many / seconds for seconds in took)))
     return found
 
 
@@ -104,37 +113,38 @@ def study(folder: Path, described: tuple[str, str, int], count: int) -> Path:
 
 
 @contextmanager
-def orthanc(root: Path, folder: Path) -> Iterator[int]:
-    """A running Orthanc; its DICOM port."""
+def orthanc(tools: Path, root: Path, folder: Path) -> Iterator[tuple[int, str]]:
+    """A running Orthanc; its DICOM port, and where it takes STOW-RS."""
     folder.mkdir()
     port, http = free_port(), free_port()
     settings = {
         "StorageDirectory": str(folder),
         "IndexDirectory": str(folder),
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
         "HttpBindAddresses": [LOOPBACK],
         "HttpPort": http,
         "DicomAet": "ORTHANC",
         "DicomBindAddresses": [LOOPBACK],
         "DicomPort": port,
-        "Plugins": [],
+        "Plugins": [str(root / DICOMWEB)],
     }
     (folder / "settings.json").write_text(json.dumps(settings))
     with (folder / "log").open("wb") as log:
         command = [str(root / "usr/sbin/Orthanc"), str(folder / "settings.json")]
         child = subprocess.Popen(command, env=environment(root), stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait(root, port)
-            yield port
+            _wait(tools, port)
+            yield port, f"http://{LOOPBACK}:{http}/dicom-web/studies"
         finally:
             child.terminate()
             child.wait()
 
 
-def _wait(root: Path, port: int) -> None:
-    tools = packages.root_of("usr/bin/echoscu", PEERS)
+def _wait(tools: Path, port: int) -> None:
     command = [str(tools / "usr/bin/echoscu"), "-aet", "ST-LUKE", "-aec", "ORTHANC", LOOPBACK, str(port)]
     deadline = time.monotonic() + READY_WITHIN_S
-    while subprocess.run(command, env=environment(root), capture_output=True, check=False).returncode != 0:
+    while subprocess.run(command, env=environment(tools), capture_output=True, check=False).returncode != 0:
         if time.monotonic() > deadline:
             raise RuntimeError("Orthanc did not start")
         time.sleep(0.1)

@@ -110,7 +110,7 @@ class Receiver:
             raise Malformed("The body is not the multipart that its Content-Type promises") from None
 
     def finish(self) -> list[Spooled]:
-        """All parts, whole and on disk.
+        """All parts, whole; the disk may not have them yet.
 
         Raises:
             Malformed: the last boundary is missing, so something was lost on the way, or there was no part.
@@ -158,7 +158,7 @@ class Receiver:
         self._current().spool.write(data[start:end])
 
     def _end(self) -> None:
-        self.files.append(self._current().spool.finish())
+        self.files.append(self._current().spool.finish(sync=False))
         self._part = None
 
     def _finished(self) -> None:

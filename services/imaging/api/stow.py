@@ -4,6 +4,8 @@ Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 """
 
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, wait
+from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -11,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from services.imaging import arrivals
+from services.imaging import arrivals, files
 from services.imaging.api import stow_answer
 from services.imaging.api.accepting import DICOM_JSON, require_json
 from services.imaging.api.multipart import Malformed, Receiver
@@ -54,24 +56,32 @@ def store_instances(
 ) -> Response:
     """Take files in."""
     who, chosen = principal(request), settings()
+    keeping: list[Future[None]] = []
+
+    def keep(store: Path, part: Spooled) -> None:
+        keeping.append(files.begin_to_keep(store, part))
+
     kept: dict[str, list[Arrival]] = {}
     refused: list[Refused] = []
-    for part in parts:
-        taken = arrivals.take(part, chosen, study=study)
-        if isinstance(taken, Instance):
-            kept.setdefault(taken.study, []).append(Arrival(taken, who))
-        else:
-            refused.append(taken)
     stored: list[Instance] = []
-    for uid in sorted(kept):
-        with bound(correlation=codes.correlation_of(uid)):
-            outcomes = arrivals.commit(kept[uid], chosen)
-            log.info("instances_stored", study=uid, stored=len(outcomes), sent=len(kept[uid]))
-        for arrival, outcome in zip(kept[uid], outcomes, strict=True):
-            if isinstance(outcome, Stored):
-                stored.append(arrival.instance)
+    try:
+        for part in parts:
+            taken = arrivals.take(part, chosen, study=study, keep=keep)
+            if isinstance(taken, Instance):
+                kept.setdefault(taken.study, []).append(Arrival(taken, who, kept=keeping[-1].result))
             else:
-                refused.append(Refused(outcome, arrival.instance.sop_class, arrival.instance.uid))
+                refused.append(taken)
+        for uid in sorted(kept):
+            with bound(correlation=codes.correlation_of(uid)):
+                outcomes = arrivals.commit(kept[uid], chosen)
+                log.info("instances_stored", study=uid, stored=len(outcomes), sent=len(kept[uid]))
+            for arrival, outcome in zip(kept[uid], outcomes, strict=True):
+                if isinstance(outcome, Stored):
+                    stored.append(arrival.instance)
+                else:
+                    refused.append(Refused(outcome, arrival.instance.sop_class, arrival.instance.uid))
+    finally:
+        wait(keeping)  # the spooled files go when this ends
     return Response(
         orjson.dumps(stow_answer.body(stored, refused, chosen.public_url)),
         status_code=stow_answer.status(stored, refused),

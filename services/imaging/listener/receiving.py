@@ -4,8 +4,7 @@ Sources: DICOM PS3.4 B.2.3 (status codes of C-STORE), PS3.10 7.1 (file meta info
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +22,6 @@ from shared.telemetry import log
 Answer = tuple[int, str]
 """A status and an error comment."""
 
-DISK_THREADS: Final = 8
-
 OUT_OF_RESOURCES: Final = (0xA700, "cannot be stored now; send again")
 REFUSALS: Final[dict[Failure, Answer]] = {
     Failure.NOT_DICOM: (0xC000, "kept in quarantine: not DICOM"),
@@ -36,12 +33,6 @@ REFUSALS: Final[dict[Failure, Answer]] = {
     Failure.TOO_LARGE: (0xC000, "kept in quarantine: larger than is inflated"),
     Failure.OTHER_OBJECT: (0xA900, "kept in quarantine: data set is of another SOP class or UID"),
 }
-
-
-@cache
-def _disk() -> ThreadPoolExecutor:
-    """Files go to the disk here while their rows go to the database."""
-    return ThreadPoolExecutor(DISK_THREADS, "disk")
 
 
 class Receiving:
@@ -104,7 +95,7 @@ class Receiving:
         keeping: list[Future[None]] = []
 
         def keep(store: Path, part: Spooled) -> None:
-            keeping.append(_disk().submit(files.sync_and_keep, store, part))
+            keeping.append(files.begin_to_keep(store, part))
 
         taken = arrivals.take(spool.finish(sync=False), self._chosen, named=named, keep=keep)
         if isinstance(taken, Refused):

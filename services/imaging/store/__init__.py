@@ -25,7 +25,7 @@ from services.imaging.store.errands import (
     put_off_commitment,
     put_off_retrieval,
 )
-from services.imaging.store.finding import Match, describe, list_unindexed, search
+from services.imaging.store.finding import Match, describe, list_unindexed, note, search
 from services.imaging.store.instances import (
     Known,
     add,
@@ -33,6 +33,7 @@ from services.imaging.store.instances import (
     find_files,
     find_instance,
     list_instances,
+    take_in,
 )
 from services.imaging.store.quarantine import (
     PutAside,
@@ -123,6 +124,7 @@ __all__ = [
     "mark_said",
     "models",
     "move",
+    "note",
     "now",
     "pairs",
     "put_off_commitment",
@@ -137,6 +139,7 @@ __all__ = [
     "say_later",
     "search",
     "settle_results",
+    "take_in",
     "transaction",
     "waits_elsewhere",
     "watch",

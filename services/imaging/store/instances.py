@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+import orjson
+from sqlalchemy import ARRAY, Row, Text, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.instance import Failure, Instance, SeriesCount, Stored
+from services.imaging.domain.study import Study
 from services.imaging.store.finding import note
+from services.imaging.store.studies import begin, study_of
 from services.imaging.store.tables import INSTANCE, STUDY
 from shared.errors import NotFound
 
@@ -21,22 +24,29 @@ _SHOWN = (INSTANCE.c.hub_made, INSTANCE.c.series, INSTANCE.c.number, INSTANCE.c.
 _OF_STUDY = select(*_COLUMNS).where(INSTANCE.c.study == bindparam("of_study")).order_by(*_SHOWN).limit(LISTED)
 """Built once, as building takes longer than running."""
 
+_FIELDS = [INSTANCE.c[field.name] for field in fields(Instance)]
+_CAME = (
+    func.jsonb_to_recordset(cast(bindparam("came"), JSONB))
+    .table_valued(*(column(each.name, each.type) for each in _FIELDS), name="came")
+    .render_derived(with_types=True)
+)
+_LOCKED = (
+    select(STUDY)
+    .where(STUDY.c.uid == func.any(bindparam("of_studies", type_=ARRAY(Text))))
+    .order_by(STUDY.c.uid)  # in one order: nobody waits in a circle
+    .with_for_update()
+    .cte("locked")
+)
 _ADDED = (
     insert(INSTANCE)
-    .values({field.name: bindparam(f"its_{field.name}") for field in fields(Instance)})
+    .from_select(_FIELDS, select(*_CAME.c).join(_LOCKED, _LOCKED.c.uid == _CAME.c.study))
     .on_conflict_do_nothing()
-    .returning(INSTANCE.c.uid, INSTANCE.c.study, INSTANCE.c.hub_made)
+    .returning(INSTANCE.c.study, (INSTANCE.c.uid + " " + INSTANCE.c.digest).label("file"))
     .cte("added")
 )
-_TOUCHED = (
-    update(STUDY)
-    .where(STUDY.c.uid == _ADDED.c.study, _ADDED.c.hub_made.is_(False))
-    .values(last_instance_at=func.now())
-    .returning(STUDY.c.uid)
-    .cte("touched")
-)
-_ADD = select(_ADDED.c.uid).add_cte(_TOUCHED)
-"""The instance and the time of its study's latest in one statement, built once."""
+_OF_LOCKED = select(func.array_agg(_ADDED.c.file)).where(_ADDED.c.study == _LOCKED.c.uid).scalar_subquery()
+_TAKE_IN = select(_LOCKED, func.now().label("asked_at"), _OF_LOCKED.label("added"))
+"""Studies are locked and their new instances recorded in one statement, built once."""
 
 _SERIES = (
     select(INSTANCE.c.series, func.max(INSTANCE.c.modality), func.count())
@@ -54,15 +64,54 @@ class Known(NamedTuple):
     digest: str
 
 
+def take_in(session: Session, instances: Sequence[Instance]) -> tuple[dict[str, Study], list[Known]]:
+    """Lock the studies of instances, made when they are new, and record the instances.
+
+    Returns:
+        The studies, each as it was before, and what is known of each instance, in order.
+    """
+    studies, added = _take_in(session, instances)
+    if missing := {instance.study for instance in instances} - studies.keys():
+        begin(session, list(missing))
+        more, new = _take_in(session, [instance for instance in instances if instance.study in missing])
+        studies, added = studies | more, added | new
+    known = [added.pop((instance.uid, instance.digest), None) for instance in instances]
+    old = [instance.uid for instance, new in zip(instances, known, strict=True) if new is None]
+    before = _kept(session, old) if old else {}
+    return studies, [
+        new or _compare(instance, *before[instance.uid]) for instance, new in zip(instances, known, strict=True)
+    ]
+
+
 def add(session: Session, instance: Instance) -> Known:
-    """Record an instance of a locked study, or say what is known of its UID already."""
-    values = vars(instance) | {"spacing": list(instance.spacing), "attributes": dict(instance.attributes)}
-    given = {f"its_{name}": value for name, value in values.items()}
-    if session.execute(_ADD, given).one_or_none() is not None:
+    """Record an instance and what its study is found by, or say what is known of its UID already."""
+    _, [known] = take_in(session, [instance])
+    if known.outcome is Stored.NEW:
         note(session, [instance])
-        return Known(Stored.NEW, instance.digest)
-    query = select(INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid == instance.uid)
-    digest, hub_made = session.execute(query).one()
+    return known
+
+
+def _take_in(
+    session: Session, instances: Sequence[Instance]
+) -> tuple[dict[str, Study], dict[tuple[str, str], Known | None]]:
+    """As `take_in`, of studies that are there; and (UID, digest) of each instance that is new."""
+    came = orjson.dumps([vars(instance) for instance in instances]).decode()
+    given = {"came": came, "of_studies": sorted({instance.study for instance in instances})}
+    rows = session.execute(_TAKE_IN, given).all()
+    files = [file.partition(" ") for row in rows for file in row.added or []]
+    return (
+        {row.uid: study_of(row) for row in rows},
+        {(uid, digest): Known(Stored.NEW, digest) for uid, _, digest in files},
+    )
+
+
+def _kept(session: Session, uids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """Digest of each of these instances, and whether the hub made it."""
+    query = select(INSTANCE.c.uid, INSTANCE.c.digest, INSTANCE.c.hub_made).where(INSTANCE.c.uid.in_(uids))
+    return {row.uid: (row.digest, row.hub_made) for row in session.execute(query)}
+
+
+def _compare(instance: Instance, digest: str, hub_made: bool) -> Known:  # noqa: FBT001 (a column of its row)
     same = Stored.OURS if hub_made else Stored.DUPLICATE if digest == instance.digest else Failure.CONFLICT
     return Known(same, digest)
 

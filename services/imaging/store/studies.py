@@ -4,31 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, and_, bindparam, func, select, update
+from sqlalchemy import BindParameter, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.imaging.domain.study import Announcement, Hold, Person, State, Study
-from services.imaging.store.tables import INSTANCE, REVOKED_ORDER, STUDY
+from services.imaging.store.tables import REVOKED_ORDER, STUDY
 from shared.errors import NotFound
 from shared.events import Lane
 
 _UID: BindParameter[str] = bindparam("of_uid")
-_LOCK = select(STUDY.c.uid).where(STUDY.c.uid == _UID).with_for_update()
-_FIND = (
-    select(
-        STUDY,
-        func.now().label("asked_at"),
-        INSTANCE.c.patient_id,
-        INSTANCE.c.issuer,
-        func.count(INSTANCE.c.uid).label("pictures"),
-        func.bool_or(INSTANCE.c.test_subject).label("test_subject"),
-    )
-    .outerjoin(INSTANCE, and_(INSTANCE.c.study == STUDY.c.uid, INSTANCE.c.hub_made.is_(False)))
-    .where(STUDY.c.uid == _UID)
-    .group_by(STUDY.c.uid, INSTANCE.c.patient_id, INSTANCE.c.issuer)
-)
-"""A row for each patient whom the pictures name, nearly always one. Built once: every study is found several times."""
+_FIND = select(STUDY, func.now().label("asked_at")).where(STUDY.c.uid == _UID)
+_LOCK = _FIND.with_for_update()
+"""Who waited for the lock sees what was committed meanwhile: PostgreSQL reads a locked row anew. Built once."""
 
 
 def now(session: Session) -> datetime:
@@ -43,10 +31,17 @@ def lock(session: Session, uid: str, orders: Sequence[str] = ()) -> Study:
         orders: what an announcement says it is based on; locked first, as `revoke` does.
     """
     _one_at_a_time(session, orders)
-    if session.execute(_LOCK, {"of_uid": uid}).one_or_none() is None:
-        session.execute(insert(STUDY).values(uid=uid, first_seen_at=func.now()).on_conflict_do_nothing())
-        session.execute(_LOCK, {"of_uid": uid}).one()
-    return find(session, uid)  # a statement of its own: it sees what was committed while this one waited
+    row = session.execute(_LOCK, {"of_uid": uid}).one_or_none()
+    if row is None:
+        begin(session, [uid])
+        row = session.execute(_LOCK, {"of_uid": uid}).one()
+    return study_of(row)
+
+
+def begin(session: Session, uids: Sequence[str]) -> None:
+    """Make studies that are new."""
+    rows = [{"uid": uid, "first_seen_at": func.now()} for uid in sorted(uids)]
+    session.execute(insert(STUDY).values(rows).on_conflict_do_nothing())
 
 
 def find(session: Session, uid: str) -> Study:
@@ -55,10 +50,10 @@ def find(session: Session, uid: str) -> Study:
     Raises:
         NotFound: the hub knows none of this UID.
     """
-    rows = session.execute(_FIND, {"of_uid": uid}).all()
-    if not rows:
+    row = session.execute(_FIND, {"of_uid": uid}).one_or_none()
+    if row is None:
         raise NotFound("There is no such study", fix="Send it first.")
-    return _study(rows)
+    return study_of(row)
 
 
 def announce(session: Session, announcement: Announcement) -> bool:
@@ -129,6 +124,28 @@ def expect_prior(session: Session, uid: str) -> bool:
     return find(session, uid).is_only_prior()
 
 
+def study_of(row: Row[Any]) -> Study:
+    """A study as its row says, with `asked_at`."""
+    return Study(
+        uid=row.uid,
+        state=State(row.state),
+        hold=Hold(row.hold) if row.hold else None,
+        lane=Lane(row.lane),
+        announcement=_announcement(row),
+        first_seen_at=row.first_seen_at,
+        last_instance_at=row.last_instance_at,
+        look_at=row.look_at,
+        present=row.present,
+        pictured=frozenset((named["id"], named["issuer"]) for named in row.pictured),
+        prior=row.prior,
+        asked_at=row.asked_at,
+        said=row.said,
+        said_at=row.said_at,
+        say_at=row.say_at,
+        test_subject=row.test_subject,
+    )
+
+
 def _revoke_studies(session: Session, orders: Sequence[str]) -> list[str]:
     open_states = [str(State.RECEIVING), str(State.HELD), str(State.COMPLETE)]
     stopped = (
@@ -144,28 +161,6 @@ def _one_at_a_time(session: Session, orders: Sequence[str]) -> None:
     """An announcement and a revocation of the same order must see each other, whichever commits first."""
     for key in sorted(orders):
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-
-
-def _study(rows: Sequence[Row[Any]]) -> Study:
-    row = rows[0]
-    return Study(
-        uid=row.uid,
-        state=State(row.state),
-        hold=Hold(row.hold) if row.hold else None,
-        lane=Lane(row.lane),
-        announcement=_announcement(row),
-        first_seen_at=row.first_seen_at,
-        last_instance_at=row.last_instance_at,
-        look_at=row.look_at,
-        present=sum(each.pictures for each in rows),
-        pictured=frozenset((each.patient_id, each.issuer) for each in rows if each.pictures),
-        prior=row.prior,
-        asked_at=row.asked_at,
-        said=row.said,
-        said_at=row.said_at,
-        say_at=row.say_at,
-        test_subject=any(each.test_subject for each in rows),
-    )
 
 
 def _announcement(row: Row[Any]) -> Announcement | None:

@@ -42,7 +42,12 @@ STUDY = Table(
     Column("said", Integer, nullable=False, server_default="0"),
     Column("said_at", DateTime(timezone=True)),
     Column("say_at", DateTime(timezone=True)),
+    Column("present", Integer, nullable=False, server_default="0"),
+    Column("pictured", JSONB, nullable=False, server_default="[]"),
+    Column("test_subject", Boolean, nullable=False, server_default="false"),
 )
+"""A trigger keeps `present`, `pictured`, `test_subject` and `last_instance_at` as instances come (revision 0008)."""
+
 BY_ORDER = Index("study_orders", STUDY.c.orders, postgresql_using="gin")
 BY_STATE = Index("study_state", STUDY.c.state)
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from services.imaging.dimse import server_context
+from services.imaging.files import path_of
 from services.imaging.listener.errands import Errands
 from services.imaging.listener.server import Server
 from services.imaging.listener.together import Together
@@ -112,7 +113,7 @@ class Hub:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What is in the database."""
         with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
     def instances(self) -> dict[str, str]:
         """SOP Instance UID → transfer syntax."""
@@ -134,7 +135,7 @@ class Hub:
     def file(self, uid: str) -> Path:
         """Where an instance lies."""
         [(digest,)] = self.rows(f"SELECT digest FROM instance WHERE uid = '{uid}'")  # noqa: S608 (our own UID)
-        return self.chosen.store_dir / digest[:2] / f"{digest}.dcm"
+        return path_of(self.chosen.store_dir, str(digest))
 
 
 @pytest.fixture
@@ -181,10 +182,13 @@ class Orthanc:
 
 @pytest.fixture
 def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[..., Orthanc]]:
-    """Call it with the port of our listener and its own for an archive that knows us as HUB; with DICOMweb if asked."""
+    """Call it with the port of our listener and its own for an archive that knows us as HUB; with DICOMweb if asked.
+
+    More settings are Orthanc's own.
+    """
     with ExitStack() as until:
 
-        def start(hub_port: int, dicom: int, *, dicomweb: bool = False) -> Orthanc:
+        def start(hub_port: int, dicom: int, *, dicomweb: bool = False, **more: Any) -> Orthanc:
             http, root = free_port(), _root_of(DICOMWEB, ARCHIVE) if dicomweb else _root_of("usr/sbin/Orthanc")
             settings = {
                 "Name": "archive",
@@ -202,7 +206,7 @@ def orthanc(tmp_path: Path, dcmtk: Dcmtk) -> Iterator[Callable[..., Orthanc]]:
                 "Plugins": [str(root / DICOMWEB)] if dicomweb else [],
             }
             path = tmp_path / "orthanc.json"
-            path.write_text(json.dumps(settings))
+            path.write_text(json.dumps(settings | more))
             child = subprocess.Popen(
                 [str(root / "usr/sbin/Orthanc"), str(path)],
                 env=dcmtk.environment() | {"LD_LIBRARY_PATH": packages.libraries(root)},
@@ -223,3 +227,19 @@ def _answers(client: httpx.Client) -> bool:
         return client.get("/system").status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA, and a key with a certificate for each of hub, scanner and stranger (signed by itself)."""
+    folder = tmp_path_factory.mktemp("tls")
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    for name in ("ca", "stranger"):
+        made = [*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
+        subprocess.run(made, cwd=folder, check=True, capture_output=True)
+    for name in ("hub", "scanner"):
+        made = [*new, "-subj", f"/CN={name}", "-CA", "ca.pem", "-CAkey", "ca.key"]
+        made += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+        made += ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
+        subprocess.run(made, cwd=folder, check=True, capture_output=True)
+    return folder

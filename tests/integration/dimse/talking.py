@@ -48,8 +48,16 @@ def store(association: Association, data: bytes, uid: str | None = None) -> int:
     request.AffectedSOPInstanceUID = uid or generate_uid()
     request.DataSet = BytesIO(data)
     association._reactor_checkpoint.clear()  # noqa: SLF001 (the library's own reader stands back, as in its send_c_store)
-    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    association.dimse.send_msg(request, context_of(association))
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()  # noqa: SLF001 (as above)
-    assert answer is not None
-    return int(answer.Status)
+    assert isinstance(answer, C_STORE)
+    assert answer.Status is not None
+    return answer.Status
+
+
+def context_of(association: Association) -> int:
+    """The presentation context for CT pictures."""
+    number = association.accepted_contexts[0].context_id
+    assert number is not None
+    return number

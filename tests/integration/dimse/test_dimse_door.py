@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from pydicom.uid import generate_uid
 from slices import picture, write
-from talking import connected
+from talking import connected, context_of
 
 from services.imaging.listener import command_set
 from shared.events import Event
@@ -83,31 +82,16 @@ def request(context: int) -> bytes:
 def test_a_sender_who_leaves_in_the_middle_leaves_nothing_behind(hub: Any, eventually: Any) -> None:
     running = hub()
     with connected(running.port) as association:
-        context = association.accepted_contexts[0].context_id
+        context = context_of(association)
+        assert association.dul.socket is not None
         line = association.dul.socket.socket
+        assert line is not None
         line.sendall(request(context))
         line.sendall(b"\x04\x00" + (12).to_bytes(4, "big") + (8).to_bytes(4, "big") + bytes([context, 0]) + b"\0" * 6)
         spool = running.chosen.store_dir / "spool"
         eventually(lambda: spool.is_dir() and list(spool.iterdir()))
         line.shutdown(socket.SHUT_RDWR)
     eventually(lambda: not list(spool.iterdir()))
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    """A CA, and a key with a certificate for each of hub, scanner and stranger (signed by itself)."""
-    folder = tmp_path / "tls"
-    folder.mkdir()
-    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    for name in ("ca", "stranger"):
-        made = [*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
-        subprocess.run(made, cwd=folder, check=True, capture_output=True)
-    for name in ("hub", "scanner"):
-        made = [*new, "-subj", f"/CN={name}", "-CA", "ca.pem", "-CAkey", "ca.key"]
-        made += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
-        made += ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
-        subprocess.run(made, cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 def test_with_tls_only_who_shows_a_certificate_of_the_ca_gets_in(

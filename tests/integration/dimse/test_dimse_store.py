@@ -10,10 +10,18 @@ import pydicom.data
 import pytest
 from pydicom import dcmread
 from pydicom.uid import ComputedRadiographyImageStorage, generate_uid
-from slices import data_set, picture, write
+from slices import content, data_set, picture, write
+from sqlalchemy import text
 from talking import connected, store
 
+from services.imaging import files
+from services.imaging.arrivals import Arrival, commit
+from services.imaging.dicom import header
+from services.imaging.domain.instance import Failure, Stored
 from services.imaging.listener.receiving import meta
+from services.imaging.listener.seen import principal
+from services.imaging.migrations.versions import imaging_0008_counted
+from services.imaging.store import transaction
 from shared.events import Event
 
 FILES = (
@@ -93,7 +101,7 @@ def test_other_content_under_a_known_uid_is_refused_and_kept_aside(hub: Any) -> 
     assert list(running.quarantined().values()) == ["conflict"]
 
 
-UNTRUE = {
+UNTRUE: dict[str, tuple[dict[str, str], int, str]] = {
     "another class": ({"SOPClassUID": ComputedRadiographyImageStorage}, 0xA900, "other-object"),
     "another instance": ({"SOPInstanceUID": generate_uid()}, 0xA900, "other-object"),
     "no study": ({"StudyInstanceUID": ""}, 0xA900, "incomplete-header"),
@@ -152,3 +160,43 @@ def test_four_senders_of_one_study_at_the_same_time_lose_nothing(hub: Any) -> No
         thread.join()
     assert answers == [0] * 40
     assert running.instances().keys() == {one.SOPInstanceUID for pictures in sent for one in pictures}
+
+
+COUNTED = """
+SELECT study.present, study.test_subject, study.last_instance_at, jsonb_array_length(study.pictured),
+    count(*), bool_or(instance.test_subject), max(stored_at), count(DISTINCT (instance.patient_id, issuer))
+FROM study JOIN instance ON instance.study = study.uid GROUP BY study.uid
+"""
+
+
+def test_what_a_study_counts_as_its_instances_come_is_what_counting_them_all_would_say(hub: Any) -> None:
+    running, study = hub(), generate_uid()
+    others = {"PatientID": "SYN-2"}, {"IssuerOfPatientID": ""}, {"PatientID": "SYN-2"}, {"PatientName": "PHANTOM^QA"}
+    sent = [picture(StudyInstanceUID=study, **changes) for changes in ({}, *others)]
+    with connected(running.port) as association:
+        assert {store(association, data_set(one), one.SOPInstanceUID) for one in (*sent, *sent)} == {0}
+    [counted] = running.rows(COUNTED)
+    assert counted[:4] == counted[4:]
+    assert counted[0] == len(sent)
+    with transaction() as session:
+        session.execute(text("UPDATE study SET present = 0, pictured = '[]', test_subject = false"))
+        session.execute(text(imaging_0008_counted.BEFORE))
+    assert running.rows(COUNTED) == [counted]
+
+
+def test_of_two_contents_under_one_uid_that_come_at_once_one_counts_and_the_other_is_kept_aside(hub: Any) -> None:
+    running, one = hub(), picture()
+    same = {"SOPInstanceUID": one.SOPInstanceUID, "StudyInstanceUID": one.StudyInstanceUID}
+    sent = [one, one, picture(**same, PatientID="SYN-2"), picture(StudyInstanceUID=one.StudyInstanceUID)]
+    kept = [header.parse(*_spooled(running, each)) for each in sent]
+    outcomes = commit([Arrival(instance, principal("CT1")) for instance in kept], running.chosen)
+    assert sorted(outcomes[:3]) == sorted([Stored.NEW, Stored.DUPLICATE, Failure.CONFLICT])
+    assert outcomes[3] is Stored.NEW
+    assert list(running.quarantined().values()) == ["conflict"]
+    assert running.rows("SELECT present FROM study") == [(2,)]
+    assert running.rows("SELECT count(*) FROM series_found") == [(2,)]
+
+
+def _spooled(running: Any, made: Any) -> tuple[Path, str, int]:
+    kept = files.write(running.chosen.store_dir, content(made))
+    return files.path_of(running.chosen.store_dir, kept.digest), kept.digest, kept.size

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "imaging_0009"
-down_revision = "imaging_0007"
+down_revision = "imaging_0008"
 branch_labels = None
 depends_on = None
 
