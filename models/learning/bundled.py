@@ -40,7 +40,7 @@ def pictures(mode: str) -> Iterator[NDArray[np.uint8]]:
     """All of them in Pillow's mode `L` or `RGB`, exams stretched to 0..255."""
     from pydicom import dcmread  # noqa: PLC0415 - only the measurement needs it
     from pydicom.data import get_testdata_file  # noqa: PLC0415
-    from pydicom.pixels import apply_color_lut, convert_color_space  # noqa: PLC0415
+    from pydicom.pixels.processing import apply_color_lut, convert_color_space  # noqa: PLC0415
 
     for name in EXAMS:
         exam = dcmread(str(get_testdata_file(name)))

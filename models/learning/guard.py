@@ -52,7 +52,7 @@ def held_out(features: Tensor, labels: Tensor, cluster: Tensor) -> Tensor:
     is the nearest thing to another source that one source's pictures can give.
     """
     found = torch.zeros(len(features))
-    for number in cluster.unique():
+    for number in range(int(cluster.max()) + 1):
         out = cluster == number
         found[out] = nearest(features[out], *fit(features[~out], labels[~out]))
     return found
