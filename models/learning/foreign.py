@@ -1,8 +1,11 @@
-"""Pictures of another kind than a model was made for: what its guard says of them."""
+"""Pictures of another kind than a model was made for: what its guard says of them.
+
+Some sets may be looked at while a guard is chosen; the others are kept apart, and only their share is an honest figure.
+"""
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from learning import bundled
 from learning.measures import proportion
 
+Distance = Callable[[NDArray[np.uint8]], float]
+"""Of one picture, grey or of colour, from those that a model learnt from."""
 SETS = {
     "chest radiograph": ("kermany_pneumonia_224_5856.tar", "", (".jpeg", ".jpg")),
     "brain MR": ("nickparvar_7019_224.tar", "Testing/", (".jpg",)),
@@ -19,6 +25,8 @@ SETS = {
     "retina photograph": ("chasedb1_28.tar", "", (".jpg",)),
 }
 """Name of the set -> archive, folder in it, endings of the pictures' names."""
+APART = ("breast ultrasound", "exams and photographs of Python packages")
+"""Sets by which no guard's features or limit are chosen; the second is `bundled`."""
 MOST = 400
 """Pictures of a set; a set of fewer than twice as many comes whole."""
 
@@ -35,16 +43,21 @@ def pictures(data: Path, name: str, mode: str, most: int = MOST) -> Iterator[NDA
                     yield np.asarray(picture.convert(mode))
 
 
+def available(data: Path, own: str, names: Iterable[str]) -> list[str]:
+    """Those of the named sets that are here, but the model's own."""
+    return [n for n in names if n != own and (n not in SETS or (data / SETS[n][0]).is_file())]
+
+
+def distances(distance: Distance, data: Path, name: str, mode: str = "L", most: int = MOST) -> NDArray[np.float64]:
+    """Of each picture of a set; see `pictures`."""
+    taken = pictures(data, name, mode, most) if name in SETS else bundled.pictures(mode)
+    return np.array([distance(picture) for picture in taken])
+
+
 def refused(
-    distance: Callable[[NDArray[np.uint8]], float],
-    limit: float,
-    data: Path,
-    *,
-    own: str,
-    mode: str = "L",
-    most: int = MOST,
+    distance: Distance, limit: float, data: Path, *, own: str, mode: str = "L", most: int = MOST
 ) -> dict[str, Any]:
-    """Share of each foreign set that the guard refuses, and of all their pictures; absent sets are named so.
+    """Share that the guard refuses of the sets that may choose it and of those kept apart; absent sets are named so.
 
     Args:
         distance: of one picture.
@@ -54,17 +67,12 @@ def refused(
         mode: what `distance` wants, see `pictures`.
         most: see `pictures`.
     """
+    names = {"may choose the guard": [n for n in SETS if n not in APART and n != own], "kept apart": list(APART)}
     found: dict[str, Any] = {}
-    refusals: list[bool] = []
-    for name, (archive, _, _) in SETS.items():
-        if name == own:
-            continue
-        if not (data / archive).is_file():
-            found[name] = "absent"
-            continue
-        strange = [distance(picture) > limit for picture in pictures(data, name, mode, most)]
-        found[name] = proportion(sum(strange), len(strange))
-        refusals += strange
-    if refusals:
-        found["all"] = proportion(sum(refusals), len(refusals))
+    for part, sets in names.items():
+        here = {n: distances(distance, data, n, mode, most) > limit for n in available(data, own, sets)}
+        found[part] = {n: proportion(int(here[n].sum()), len(here[n])) if n in here else "absent" for n in sets}
+        if here:
+            strange = np.concatenate(list(here.values()))
+            found[part]["all"] = proportion(int(strange.sum()), len(strange))
     return found

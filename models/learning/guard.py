@@ -6,6 +6,9 @@ Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+THUMBNAIL = 32
 
 
 def nearest(features: Tensor, means: Tensor, precision: Tensor) -> Tensor:
@@ -24,3 +27,32 @@ def fit(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     centred = (features - means[labels]).double().numpy()
     precision = LedoitWolf(assume_centered=True).fit(centred).precision_
     return means, torch.from_numpy(precision).float()
+
+
+def without(precision: Tensor, kept: Tensor) -> Tensor:
+    """A precision (f, f) of all features, of one of those that are kept (a mask of f): the others weigh nothing."""
+    whole = torch.zeros(len(kept), len(kept))
+    whole[kept[:, None] & kept] = precision.flatten()
+    return whole
+
+
+def clusters(pictures: Tensor, number: int) -> Tensor:
+    """Pictures (n, 1, size, size) that look alike, in `number` groups: their thumbnails' nearest of as many means."""
+    from sklearn.cluster import KMeans  # type: ignore[import-untyped] # noqa: PLC0415 - only fitting needs it
+
+    small = functional.adaptive_avg_pool2d(pictures, THUMBNAIL).flatten(1)
+    even = (small - small.mean(dim=1, keepdim=True)) / small.std(dim=1, keepdim=True).clamp(min=1e-6)
+    return torch.from_numpy(KMeans(number, n_init=3, random_state=0).fit_predict(even.numpy())).long()
+
+
+def held_out(features: Tensor, labels: Tensor, cluster: Tensor) -> Tensor:
+    """Distance, shape (n,), of each picture's features from the pictures of the other clusters.
+
+    A site's pictures differ from a validation part's by more than chance does; a cluster that the guard has not seen
+    is the nearest thing to another source that one source's pictures can give.
+    """
+    found = torch.zeros(len(features))
+    for number in range(int(cluster.max()) + 1):
+        out = cluster == number
+        found[out] = nearest(features[out], *fit(features[~out], labels[~out]))
+    return found

@@ -1,8 +1,9 @@
 """Open the test part once, and record what the released graph says of it.
 
-    PYTHONPATH=.:models python models/brain-mr-tumour/training/evaluate.py --data FOLDER
+    PYTHONPATH=.:models python models/brain-mr-tumour/training/evaluate.py --data FOLDER [--guard-only]
 
-Refuses when this graph was evaluated before: a second look invites tuning on the test part.
+Refuses when this graph was evaluated before: a second look invites tuning on the test part. A graph of the same network
+with another guard opens it for the guard's share alone (`--guard-only`); `opened` in the record counts these looks.
 """
 
 import argparse
@@ -88,7 +89,6 @@ def describe(part: dataset.Pictures, said: Said, hub: dict[str, Any], known: NDA
     before = torch.softmax(logits, dim=1).numpy()
     probability = torch.softmax(logits / hub["calibration"]["temperature"], dim=1).numpy()
     best = probability.argmax(axis=1)
-    strange = said.distance.numpy() > hub["guard"]["limit"]
     flagged = np.stack([probability[:, i] >= c["threshold"] for i, c in enumerate(hub["classes"])], axis=1)
     tumour = (labels != classes.index("notumor")).astype(np.int64)
     tumours = [i for i, c in enumerate(hub["classes"]) if c["flags"]]
@@ -118,10 +118,20 @@ def describe(part: dataset.Pictures, said: Said, hub: dict[str, Any], known: NDA
             "like a training picture (correlation 0.95 to 0.97, or a chain of such)": subgroup(near, probability, part),
             "like no training picture": subgroup(~near, probability, part),
         },
-        "guard": {
-            "refused": measures.proportion(int(strange.sum()), len(strange)),
-            "accuracy_of_accepted": right(best[~strange], labels[~strange], part.groups[~strange]),
-        },
+        "guard": guarded(part, said, hub),
+    }
+
+
+def guarded(part: dataset.Pictures, said: Said, hub: dict[str, Any]) -> dict[str, Any]:
+    """What the guard refuses of a part, of each class and of those that are right, and the accuracy of the rest."""
+    strange = said.distance.numpy() > hub["guard"]["limit"]
+    best = said.logits.argmax(dim=1).numpy()
+    each = {name: strange[part.labels == i] for i, name in enumerate(dataset.CLASSES)}
+    return {
+        "limit": hub["guard"]["limit"],
+        "refused": measures.proportion(int(strange.sum()), len(strange)),
+        "refused_of_each_class": {name: measures.proportion(int(s.sum()), len(s)) for name, s in each.items()},
+        "accuracy_of_accepted": right(best[~strange], part.labels[~strange], part.groups[~strange]),
     }
 
 
@@ -144,10 +154,19 @@ def explanation(graph: nn.Module, part: dataset.Pictures) -> dict[str, Any]:
     return sanity.summary(falls, sanity.likeness(maps, others), SQUARE, SIZE)
 
 
+def require_same_network(recorded: dict[str, Any], found: dict[str, Any]) -> None:
+    """Stop when a figure of the validation part other than the guard's has changed."""
+    changed = [key for key in recorded if key != "guard" and recorded[key] != found[key]]
+    if changed:
+        sys.stderr.write(f"This is another network: {', '.join(changed)} of the validation part changed.\n")
+        raise SystemExit(1)
+
+
 def main() -> None:
     """Write `evaluation.json` and `docs/reliability.svg`."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
+    options.add_argument("--guard-only", action="store_true", help="the same network, another guard")
     options.add_argument("--threads", type=int, default=1)
     asked = options.parse_args()
     torch.set_num_threads(asked.threads)
@@ -160,23 +179,37 @@ def main() -> None:
     hub = metadata["hub"]
     graph = torch.export.load(GRAPH).module()
     parts = dataset.divide(dataset.read(data))
-    found = {
-        name: describe(part, ask(graph, part.pixels), hub, parts.training.groups)
-        for name, part in (("validation", parts.validation), ("test", parts.test))
-    }
-    record = {
+    foreigners = foreign.refused(
+        lambda picture: float(ask(graph, picture[None]).distance[0]), hub["guard"]["limit"], data, own="brain MR"
+    )
+    named = {
         "model": hub["name"],
         "version": metadata["version"],
         "graph_sha256": digest,
         "date": datetime.now(UTC).date().isoformat(),
         "torch": torch.__version__,
+    }
+    checked = describe(parts.validation, ask(graph, parts.validation.pixels), hub, parts.training.groups)
+    if asked.guard_only:
+        record = json.loads(RECORD.read_text(encoding="utf-8"))
+        require_same_network(record["validation"], checked)
+        record |= named | {"foreign_pictures_refused": foreigners, "validation": checked}
+        record["test"]["guard"] = guarded(parts.test, ask(graph, parts.test.pixels), hub)
+        record["opened"].append(f"{metadata['version']}, {named['date']}: the guard's shares alone")
+        RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        print(json.dumps({"test": record["test"]["guard"], "foreign": foreigners}))
+        return
+    found = {
+        "validation": checked,
+        "test": describe(parts.test, ask(graph, parts.test.pixels), hub, parts.training.groups),
+    }
+    record = named | {
+        "opened": [f"{metadata['version']}, {named['date']}: every figure"],
         "counted": parts.counted,
         "intervals": f"95 %; AUC and accuracy: {measures.RESAMPLES} bootstrap resamples of groups of pictures that are "
         "alike; other proportions: Wilson",
         **found,
-        "foreign_pictures_refused": foreign.refused(
-            lambda picture: float(ask(graph, picture[None]).distance[0]), hub["guard"]["limit"], data, own="brain MR"
-        ),
+        "foreign_pictures_refused": foreigners,
         "explanation": explanation(graph, parts.test),
     }
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

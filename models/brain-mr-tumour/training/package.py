@@ -1,7 +1,8 @@
 """Make the released package of the trained weights: temperature, thresholds, guard, graph, test, metadata.
 
 Run after `train.py`; uses the training and validation parts only:
-    PYTHONPATH=.:models python models/brain-mr-tumour/training/package.py --data FOLDER --weights FILE
+    PYTHONPATH=.:models python models/brain-mr-tumour/training/package.py --data FOLDER [--weights FILE]
+Without `--weights` the released network stays, and only its guard is chosen anew. `reference.py` comes next.
 """
 
 import argparse
@@ -9,21 +10,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import choose_guard
 import dataset
 import numpy as np
 import torch
 from torch import Tensor
 from train import ARCHITECTURE, HERE, SIZE, temperature
 
-from learning import guard, phantom, release
+from learning import phantom, release
 from learning.network import EvidenceNet, Reading
 from learning.pictures import standardise, stretched
 
 FOLDER = HERE.parent
 SENSITIVITY = 0.95
 """Least sensitivity of each class on the validation part at its threshold."""
-FAMILIAR = 0.97
-"""Share of the validation part that the guard must accept."""
 OUTPUTS = ["logits", "evidence", "distance"]
 
 
@@ -40,32 +40,32 @@ def operating_point(probability: Tensor, ill: Tensor) -> float:
     return float(max(t for t in steps if (probability[ill] >= t).double().mean() >= SENSITIVITY))
 
 
-def fit_guard(network: EvidenceNet, pictures: Tensor, labels: Tensor, checks: Reading) -> float:
-    """Set the guard's buffers from the training part as it is (varied too, it let a quarter of the retinas pass)."""
-    means, precision = guard.fit(readings(network, standardise(pictures)).features, labels)
-    network.guard_means.copy_(means)
-    network.guard_precision.copy_(precision)
-    distance = guard.nearest(checks.features, means, precision)
-    return round(float(distance.quantile(FAMILIAR)), 3)
+def weights(file: Path | None) -> dict[str, Tensor]:
+    """Trained weights, or those of the released graph."""
+    if file is None:
+        return dict(torch.export.load(FOLDER / "models/model.pt2").state_dict)
+    return dict(torch.load(file, weights_only=True))
 
 
 def main() -> None:
     """Write `models/model.pt2`, `test/` and `configs/metadata.json`."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
-    options.add_argument("--weights", type=Path, required=True)
+    options.add_argument("--weights", type=Path, help="default: those of the released graph")
     options.add_argument("--threads", type=int, default=1)
     asked = options.parse_args()
     torch.set_num_threads(asked.threads)
-    parts = dataset.divide(dataset.read(dataset.folder(asked.data)))
+    data = dataset.folder(asked.data)
+    parts = dataset.divide(dataset.read(data))
     network = EvidenceNet(**ARCHITECTURE)  # type: ignore[arg-type]
-    network.load_state_dict(torch.load(asked.weights, weights_only=True))
+    network.load_state_dict(weights(asked.weights))
     network.eval()
     checks = readings(network, standardise(stretched(parts.validation.pixels, SIZE)))
     truth = torch.from_numpy(parts.validation.labels)
     heat = temperature(checks.logits, truth)
     probability = torch.softmax(checks.logits.double() / heat, dim=1)
-    limit = fit_guard(network, stretched(parts.training.pixels, SIZE), torch.from_numpy(parts.training.labels), checks)
+    trains, labels = stretched(parts.training.pixels, SIZE), torch.from_numpy(parts.training.labels)
+    limit, record = choose_guard.choose(network, trains, labels, checks.features, data, SIZE)
     own = checks.evidence[torch.arange(len(truth)), truth]
 
     drawn = phantom.head(240, 200, lesion=(0.36, 0.62, 0.09))
@@ -82,7 +82,7 @@ def main() -> None:
     metadata["hub"]["calibration"] = {"temperature": heat}
     for index, category in enumerate(metadata["hub"]["classes"]):
         category["threshold"] = operating_point(probability[:, index], truth == index)
-    metadata["hub"]["guard"] = {"limit": limit, "rule": f"{FAMILIAR} quantile of the distance on the validation part"}
+    metadata["hub"]["guard"] = {"limit": limit, "rule": f"{record['chosen']}; {record['rule']}"}
     metadata["hub"]["explanation"]["full"] = round(float(own.quantile(0.99)), 3)
     release.write(metadata, FOLDER)
     print(json.dumps({key: metadata["hub"][key] for key in ("calibration", "classes", "guard", "explanation")}))

@@ -104,6 +104,7 @@ def main() -> None:
     record = {
         "model": package.metadata["name"],
         "version": package.metadata["version"],
+        "opened": [f"{package.metadata['version']}: every figure"],
         "weights_sha256": digest,
         "date": datetime.now(UTC).date().isoformat(),
         "torch": torch.__version__,

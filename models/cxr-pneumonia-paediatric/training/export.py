@@ -34,7 +34,7 @@ def declare(old: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
     plane = {"format": "magnitude", "num_channels": 1, "spatial_shape": [size, size], "dtype": "float32"}
     return {
         "version": old["version"],
-        "changelog": {"1.0.0": "first release", "1.1.0": "a narrower guard; weights and threshold are those of 1.0.0"},
+        "changelog": old["changelog"],
         "monai_version": "none: MONAI is not used",
         "pytorch_version": torch.__version__.partition("+")[0],
         "numpy_version": np.__version__,

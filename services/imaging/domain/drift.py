@@ -3,6 +3,7 @@
 PSI = sum over the bins of (seen - expected) ln(seen / expected). The bands at 0.1 and 0.25 are a convention of credit
 scoring, not a test: Siddiqi, Credit Risk Scorecards, Wiley 2006. When nothing has changed, PSI / (1/n + 1/m) follows
 chi-squared with one degree of freedom less than bins: Yurdakul and Naranjo, J Risk Model Validation 14(4), 2020.
+A model has eight statistics, and each may pass by chance: the level is divided by their number (Bonferroni).
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from statistics import quantiles
+from statistics import NormalDist, quantiles
 from typing import Final
 
 STATISTICS: Final = {
@@ -29,8 +30,12 @@ STATISTICS: Final = {
 MODERATE: Final = 0.1
 LARGE: Final = 0.25
 BINS: Final = 10
-_RARE: Final = 2.3263
-"""Standard normal quantile of 0.99: chance alone stays below it in 99 of 100 windows."""
+PER_BIN: Final = 5
+"""Values of a reference that a bin holds at least: twenty make four bins."""
+LEVEL: Final = 0.01
+"""Share of the windows, at most, in which chance alone calls any statistic of a steady model shifted."""
+_RARE: Final = NormalDist().inv_cdf(1 - LEVEL / 2 / len(STATISTICS))
+"""Half the level: far out, windows of few answers pass chi-squared up to twice as often as it says."""
 _HALF: Final = 0.5
 """Added to each bin's count, so that an empty bin has a logarithm."""
 
@@ -67,7 +72,7 @@ class Drift:
 
     Attributes:
         psi: None without a reference or a value.
-        chance: what chance alone exceeds once in a hundred windows of this size.
+        chance: what chance alone exceeds in any of the statistics once in a hundred windows of this size.
         counts: of each bin of the reference, in the window.
     """
 
@@ -81,14 +86,15 @@ class Drift:
 
 
 def reference(values: Sequence[float], of: str) -> Reference:
-    """A reference in up to ten bins of equal weight.
+    """A reference in up to ten bins of equal weight, fewer where values are few.
 
     Raises:
         ValueError: fewer than two values.
     """
     if len(values) < 2:  # noqa: PLR2004 (a quantile lies between two)
         raise ValueError("a reference needs two values or more")
-    edges = sorted(set(quantiles(values, n=BINS, method="inclusive")))
+    bins = max(2, min(BINS, len(values) // PER_BIN))
+    edges = sorted(set(quantiles(values, n=bins, method="inclusive")))
     if edges[-1] >= max(values):  # values that repeat: what is larger must not hide in their bin
         edges.append(math.nextafter(edges[-1], math.inf))
     counts = _count(values, edges)
@@ -101,7 +107,7 @@ def index(expected: Sequence[float], seen: Sequence[float]) -> float:
 
 
 def chance(bins: int, n: int, m: int) -> float:
-    """The PSI that samples of n and m of the same distribution exceed once in a hundred times.
+    """The PSI that samples of n and m of the same distribution hardly ever exceed: any of eight, once in a hundred.
 
     The quantile of chi-squared is Wilson and Hilferty's, 1931, https://doi.org/10.1073/pnas.17.12.684.
     """

@@ -185,7 +185,7 @@ class ReferenceDeclared(_Declared):
     """What the pictures of the evaluation, and the model's scores of them, looked like; drift is measured from it."""
 
     of: Sentence
-    n: Annotated[int, Field(ge=100)]
+    n: Annotated[int, Field(ge=20)]
     statistics: dict[Statistic, Bins]
 
 

@@ -5,9 +5,9 @@ from typing import Final
 DRIFT: Final = (
     "The population stability index compares how a statistic is distributed in the last answers with a reference. "
     "The bands at 0.1 and 0.25 are a convention of credit scoring, not a test; the small upright mark is what "
-    "chance alone exceeds once in a hundred windows of this size, and below it nothing is called a shift. Hollow: "
-    "too few answers to judge. A drift says that the pictures or the patients changed, not that the model is "
-    "wrong."
+    "chance alone exceeds, in any of the eight statistics, at most once in a hundred windows of this size; below it "
+    "nothing is called a shift. With a reference of few pictures it lies beyond the axis: the table gives it. Hollow: "
+    "too few answers to judge. A drift says that the pictures or the patients changed, not that the model is wrong."
 )
 SHAPES: Final = (
     "Filled: the share of the last answers in each bin. Outlined: the share in the reference, whose bins are its "

@@ -20,7 +20,7 @@ def families(session: store.Session) -> Iterator[GaugeMetricFamily]:
     psi = GaugeMetricFamily("hub_model_psi", "Population stability index", labels=[*named, "statistic"])
     seen = GaugeMetricFamily("hub_model_psi_values", "Values behind the index", labels=[*named, "statistic"])
     chance = GaugeMetricFamily(
-        "hub_model_psi_chance", "Index that chance exceeds once in a hundred windows", labels=[*named, "statistic"]
+        "hub_model_psi_chance", "Index that chance hardly ever exceeds: 1 % of windows", labels=[*named, "statistic"]
     )
     agreed = GaugeMetricFamily(
         "hub_model_agreement", "Agreement with signed readings, 95 % interval", labels=[*named, "measure", "bound"]

@@ -35,7 +35,7 @@ from shared.events import Event, Lane
 from shared.fhir.message import Message
 
 CONTRACTS = Path(__file__).parents[3] / "contracts" / "events"
-CHEST = ("cxr-pneumonia-paediatric", "1.1.0")
+CHEST = ("cxr-pneumonia-paediatric", "1.1.1")
 BRAIN = {"system": "http://snomed.info/sct", "code": "12738006"}
 KIDNEY = {"system": "http://snomed.info/sct", "code": "64033007"}
 
@@ -325,12 +325,12 @@ def test_a_shadow_reads_after_the_answer_and_no_reader_hears_of_it(complete: Any
     admit(newer(tmp_path / "newer"), Stage.SHADOW)
     asked: list[str] = []
     read_study(message, predict=opinion(0.95, asked))
-    assert asked == ["1.1.0"]
+    assert asked == [CHEST[1]]
     due = keeps_its_contract(*hub.said(Event.SHADOW_DUE))
     assert due.lane is Lane.ROUTINE
     for _ in range(2):
         read_in_shadow(due, predict=opinion(0.2, asked))
-    assert asked == ["1.1.0", "2.0.0", "2.0.0"]
+    assert asked == [CHEST[1], "2.0.0", "2.0.0"]
     assert len(hub.said(Event.ANALYSIS_COMPLETED)) == 1
     with store.transaction() as session:
         row = session.execute(select(SHADOW_ANSWER)).one()

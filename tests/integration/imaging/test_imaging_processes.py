@@ -95,7 +95,7 @@ def test_six_examinations_are_answered_each_once_and_rightly(running: tuple[Any,
         expected = {"adult": {"adult"}, "pneumonia": {"flagged"}, "normal": {"flagged", "not-flagged"}}
         assert outcomes[examination.study_uid] in expected[examination.picture]
     measured = httpx.get(metrics).text
-    assert f'hub_imaging_inference_seconds_count{{model="{CHEST}",version="1.1.0"}}' in measured
+    assert f'hub_imaging_inference_seconds_count{{model="{CHEST}",version="1.1.1"}}' in measured
     stopping_acts_at_once_on_the_running_worker(hub, api)
 
 
@@ -106,7 +106,7 @@ def stopping_acts_at_once_on_the_running_worker(hub: Any, api: str) -> None:
     move("disable", CHEST, "--why", "a recall")
     send(hub, api, children[0])
     assert outcome(until(lambda: all_of(hub, before + 1))[-1]) == "disabled"
-    move("promote", CHEST, "1.1.0", "--to", "live")
+    move("promote", CHEST, "1.1.1", "--to", "live")
     send(hub, api, children[1])
     assert outcome(until(lambda: all_of(hub, before + 2))[-1]) == "flagged"
 
