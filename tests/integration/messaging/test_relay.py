@@ -7,7 +7,7 @@ from hands import Post, Process, exists, order, until
 
 from shared import db
 from shared.embedded import Stack
-from shared.events import SUBSCRIPTIONS, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS, dead_letters_of, queues_of
 
 TOO_LARGE = 17 * 1024 * 1024
 """More than the broker takes (16 MiB)."""
@@ -25,7 +25,7 @@ def raw_row(post: Post, key: str, body: str) -> int:
 
 @pytest.mark.usefixtures("relay")
 def test_every_queue_of_every_service_is_there_once_a_relay_is_up(post: Post) -> None:
-    queues = [queue_of(service, lane) for service in SUBSCRIPTIONS for lane in Lane]
+    queues = [queue for service in SUBSCRIPTIONS for queue in queues_of(service)]
 
     for queue in [*queues, *map(dead_letters_of, SUBSCRIPTIONS), "hub.unrouted"]:
         assert exists(post, queue), queue
