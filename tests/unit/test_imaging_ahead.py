@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from services.imaging import files
@@ -53,7 +54,12 @@ def test_no_more_is_decoded_than_the_model_will_look_at_soon(
 ) -> None:
     decoded: list[Path] = []
     known = pixels.picture
-    monkeypatch.setattr(pixels, "picture", lambda path, frame: decoded.append(path) or known(path, frame))
+
+    def counted(path: Path, frame: int) -> NDArray[np.float32]:
+        decoded.append(path)
+        return known(path, frame)
+
+    monkeypatch.setattr(pixels, "picture", counted)
     groups = ahead.groups(series, tmp_path)
     next(groups)
     groups.close()

@@ -1,7 +1,7 @@
 """A study's pictures, decoded a few ahead of the model and handed to it a few at a time; memory stays bounded."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -35,7 +35,7 @@ class Shown:
     picture: NDArray[np.float32] | Unreadable
 
 
-def groups(pictures: Sequence[Instance], store: Path) -> Iterator[list[Shown]]:
+def groups(pictures: Sequence[Instance], store: Path) -> Generator[list[Shown], None, None]:
     """Each frame of each picture, in order, a few at a time.
 
     Raises:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hands import Post, Process, exists, order, until
 
-from shared import db
+from shared import db, topology
 from shared.embedded import Stack
 from shared.events import SUBSCRIPTIONS, dead_letters_of, queues_of
 
@@ -67,3 +67,12 @@ def test_a_relay_outlives_its_database(post: Post, relay: Process, hub_stack: St
 
     until(post.all_published)
     assert relay.child.poll() is None
+
+
+def test_what_an_older_hub_heard_together_comes_by_its_own_queue_alone(post: Post) -> None:
+    with post.channel() as channel:
+        channel.queue_bind("imaging.routine", "hub.events", "imaging.results-due.routine")
+        topology.declare(post.broker)
+        channel.basic_publish("hub.events", "imaging.results-due.routine", b"{}")
+    assert len(until(lambda: post.take_all("imaging.results.routine"))) == 1
+    assert not post.take_all("imaging.routine")
