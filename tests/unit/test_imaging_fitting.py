@@ -1,6 +1,8 @@
 """A GPU, bfloat16 and several pictures at once are used where they decide what is decided plainly, and nowhere else."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 from department import EDGE, Perceptron, Transformer, kind, package
+from pydicom import dcmread
 from torch import Tensor, nn
 
+from services.imaging import files
+from services.imaging.dicom import header
 from services.imaging.domain.admission import METADATA
 from services.imaging.domain.reading import best
 from services.imaging.inference import fitting
@@ -19,6 +24,9 @@ from services.imaging.inference.package import Package
 from services.imaging.packages.folder import digest_of
 from services.imaging.packages.metadata import Metadata, parse
 from services.imaging.settings import SHIPPED
+from services.imaging.tasks import reading
+from services.simulator import instances
+from services.simulator.domain import examination
 
 SPARING = Run(sparing=True)
 """Bfloat16 on the CPU stands in for bfloat16 on a GPU: the same rounding, the same check."""
@@ -78,6 +86,24 @@ def test_several_pictures_at_once_get_the_answers_that_each_gets_alone(name: str
         assert best(said.scores, together.model) == best(one.scores, alone.model)
         assert said.familiar == one.familiar
         assert said.heat == pytest.approx(one.heat, abs=1e-4)
+
+
+def test_a_study_read_several_at_once_is_answered_as_one_by_one(tmp_path: Path) -> None:
+    together, alone = fitted(SHIPPED / "cxr-pneumonia-paediatric")
+    now = datetime.now(UTC)
+    study = []
+    for number in range(10):
+        drawn = instances.part10(examination(7, number, now, "pneumonia" if number == 4 else "normal", "stat", "files"))
+        kept = files.write(tmp_path, drawn)
+        study.append(header.describe(dcmread(BytesIO(drawn)), kept.digest, kept.size))
+    read = [
+        reading.read(study, each.model, lambda _, shown, each=each: each.read_all(shown), tmp_path)
+        for each in (together, alone)
+    ]
+    one, other = (each.finding for each in read if isinstance(each, reading.Reading))
+    assert one.opinion.scores == pytest.approx(other.opinion.scores, abs=1e-5)
+    assert (one.category, one.flagged, one.pictures, one.unread) == (other.category, other.flagged, other.pictures, 0)
+    assert one.opinion.instance == other.opinion.instance == study[4]
 
 
 def test_a_model_that_looks_at_its_neighbours_is_asked_one_picture_at_a_time(tmp_path: Path) -> None:
