@@ -17,8 +17,7 @@ from services.imaging.domain.registry import Look
 from services.imaging.domain.study import Study
 from services.imaging.inference import masks
 from services.imaging.inference.reader import Prediction
-from services.imaging.tasks import ahead
-from services.imaging.tasks.ahead import Shown
+from services.imaging.tasks.grouping import Shown, groups
 from shared.telemetry import log
 
 Predict = Callable[[Model, Sequence[NDArray[Any]]], Sequence[Prediction | ValueError]]
@@ -67,7 +66,7 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
     opinions: list[Opinion] = []
     told: Prediction | None = None
     unread = 0
-    for group in ahead.groups(pictures, store):
+    for group in groups(pictures, store):
         try:
             answers = _ask(group, model, predict)
         except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)

@@ -1,4 +1,4 @@
-"""Pictures are decoded a few ahead, in order, and never more of them than memory is meant for."""
+"""Pictures are decoded in order, a few at a time, and never more of them than memory is meant for."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from services.imaging import files
 from services.imaging.dicom import derived, header, pixels
 from services.imaging.dicom.header import Unreadable
 from services.imaging.domain.instance import Instance
-from services.imaging.tasks import ahead
+from services.imaging.tasks import grouping
 from shared.errors import Unavailable
 
 
@@ -32,12 +32,12 @@ def series(tmp_path: Path) -> list[Instance]:
     return made
 
 
-def numbers(group: list[ahead.Shown]) -> list[float]:
+def numbers(group: list[grouping.Shown]) -> list[float]:
     return [float(shown.picture.max()) for shown in group if not isinstance(shown.picture, Unreadable)]
 
 
 def test_every_picture_comes_once_in_order_and_no_group_is_too_large(series: list[Instance], tmp_path: Path) -> None:
-    groups = list(ahead.groups(series, tmp_path))
+    groups = list(grouping.groups(series, tmp_path))
     assert [number for group in groups for number in numbers(group)] == list(range(20))
     assert [len(group) for group in groups] == [8, 8, 4]
 
@@ -45,8 +45,8 @@ def test_every_picture_comes_once_in_order_and_no_group_is_too_large(series: lis
 def test_large_pictures_come_in_smaller_groups(
     series: list[Instance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "HELD", 3 * 8 * 12 * 4)
-    assert [len(group) for group in ahead.groups(series, tmp_path)] == [3, 3, 3, 3, 3, 3, 2]
+    monkeypatch.setattr(grouping, "HELD", 3 * 8 * 12 * 4)
+    assert [len(group) for group in grouping.groups(series, tmp_path)] == [3, 3, 3, 3, 3, 3, 2]
 
 
 def test_no_more_is_decoded_than_the_model_will_look_at_soon(
@@ -60,19 +60,17 @@ def test_no_more_is_decoded_than_the_model_will_look_at_soon(
         return known(path, frame)
 
     monkeypatch.setattr(pixels, "picture", counted)
-    groups = ahead.groups(series, tmp_path)
-    next(groups)
-    groups.close()
-    assert len(decoded) <= ahead.TOGETHER + ahead.AHEAD
+    next(grouping.groups(series, tmp_path))
+    assert len(decoded) == grouping.TOGETHER
 
 
 def test_a_picture_that_cannot_be_decoded_stands_at_its_place(series: list[Instance], tmp_path: Path) -> None:
     files.path_of(tmp_path, series[1].digest).write_bytes(b"no picture")
-    [group] = ahead.groups(series[:3], tmp_path)
+    [group] = grouping.groups(series[:3], tmp_path)
     assert [isinstance(shown.picture, Unreadable) for shown in group] == [False, True, False]
     assert [shown.instance for shown in group] == series[:3]
 
 
 def test_a_store_that_is_away_is_no_unreadable_picture(series: list[Instance], tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        list(ahead.groups([*series[:1], replace(series[1], digest="0" * 64)], tmp_path))
+        list(grouping.groups([*series[:1], replace(series[1], digest="0" * 64)], tmp_path))
