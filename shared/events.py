@@ -123,6 +123,11 @@ SUBSCRIPTIONS: Final[dict[str, frozenset[Event]]] = {
 }
 """Which service hears which event; results_sharing hears all, for the timeline and the audit."""
 
+APART: Final[dict[str, dict[str, frozenset[Event]]]] = {
+    "imaging": {"results": frozenset({Event.RESULTS_DUE, Event.RESULTS_MADE})}
+}
+"""Work of a service that its other work must never wait for: queues and a worker process of its own."""
+
 EVENTS_EXCHANGE: Final = "hub.events"
 UNROUTED: Final = "hub.unrouted"
 DEAD_LETTERS_EXCHANGE: Final = "hub.dead-letters"
@@ -133,9 +138,18 @@ def routing_key(event: Event, lane: Lane) -> str:
     return f"{event}.{lane}"
 
 
-def queue_of(service: str, lane: Lane) -> str:
-    """The work queue of a service for a lane, for example `imaging.stat`."""
+def queue_of(service: str, lane: Lane, event: Event | None = None) -> str:
+    """The work queue of a service for a lane, for example `imaging.stat`; of work apart `imaging.results.stat`."""
+    for work, events in APART.get(service, {}).items():
+        if event in events:
+            return f"{service}.{work}.{lane}"
     return f"{service}.{lane}"
+
+
+def queues_of(service: str) -> list[str]:
+    """Every work queue of a service."""
+    apart = [min(events) for events in APART.get(service, {}).values()]
+    return [queue_of(service, lane, event) for event in (None, *apart) for lane in Lane]
 
 
 def dead_letters_of(service: str) -> str:

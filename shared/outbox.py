@@ -100,7 +100,7 @@ def add_retry(session: Session, service: str, message: Message, delivery: Delive
     Args:
         delivery: the delivery to come; a redelivery that asks for the same one again changes nothing.
     """
-    way = {"exchange": DEFAULT_EXCHANGE, "routing_key": queue_of(service, message.lane)}
+    way = {"exchange": DEFAULT_EXCHANGE, "routing_key": queue_of(service, message.lane, message.event)}
     _insert(session, [{**_row(message), **way, "attempt": delivery.attempt, "replay": delivery.replay}], due_at)
 
 

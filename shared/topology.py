@@ -8,6 +8,7 @@ from typing import Any
 from kombu import Connection, Exchange, Queue, binding
 
 from shared.events import (
+    APART,
     DEAD_LETTERS_EXCHANGE,
     EVENTS_EXCHANGE,
     SUBSCRIPTIONS,
@@ -30,12 +31,11 @@ FIRST_WITH_A_DEFAULT_LIMIT = 4
 """From this RabbitMQ on a quorum queue has a delivery limit unless it is told not to."""
 
 
-def work_queue(service: str, lane: Lane) -> Queue:
-    """The queue of a service for a lane; what it gives up goes to the service's dead letters, at least once."""
-    heard = SUBSCRIPTIONS[service]
+def work_queue(service: str, lane: Lane, heard: frozenset[Event]) -> Queue:
+    """The queue in which a service hears events; what it gives up goes to the service's dead letters, at least once."""
     keys = [f"#.{lane}"] if heard == frozenset(Event) else [routing_key(event, lane) for event in sorted(heard)]
     return Queue(
-        queue_of(service, lane),
+        queue_of(service, lane, min(heard)),
         bindings=[binding(EVENTS, routing_key=key) for key in keys],
         durable=True,
         no_declare=True,  # Celery would bind it to an exchange of its own; `declare` is the only place
@@ -51,8 +51,10 @@ def work_queue(service: str, lane: Lane) -> Queue:
 
 
 def work_queues(service: str) -> list[Queue]:
-    """A service's queues, one a lane."""
-    return [work_queue(service, lane) for lane in Lane]
+    """A service's queues, one a lane, and as many for each work that is kept apart."""
+    apart = list(APART.get(service, {}).values())
+    together = SUBSCRIPTIONS[service].difference(*apart)
+    return [work_queue(service, lane, heard) for heard in (together, *apart) for lane in Lane]
 
 
 def declare(url: str) -> None:
@@ -78,12 +80,21 @@ def declare_on(connection: Connection) -> None:
         letters(channel).declare()
         for queue in work_queues(service):
             _declare_work(queue(channel))
+        _part(service, channel)
 
 
 def _declare_work(queue: Queue) -> None:
     queue.queue_declare()
     for bound in queue.bindings:
         queue.bind_to(EVENTS_EXCHANGE, routing_key=bound.routing_key)
+
+
+def _part(service: str, channel: Any) -> None:  # noqa: ANN401 (kombu's channel)
+    """What is apart was once heard together: the broker keeps such a binding, and would send it twice."""
+    for events in APART.get(service, {}).values():
+        for event in events:
+            for lane in Lane:
+                channel.queue_unbind(queue_of(service, lane), EVENTS_EXCHANGE, routing_key(event, lane))
 
 
 def _no_limit(version: str) -> dict[str, Any]:

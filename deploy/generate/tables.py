@@ -39,11 +39,15 @@ SIZES: Final = {
 WITH_TORCH: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
 
 
+KINDS: Final = {"uvicorn": "api", "python": "relay", "celery": "worker"}
+"""By the program that a command runs, perhaps behind `nice`."""
+
+
 def kind_of(process: Process) -> str:
     """Which of its service's commands a process is."""
     if process.listens:
         return "listener"
-    return {"uvicorn": "api", "python": "relay", "celery": "worker"}[process.command[0]]
+    return next(KINDS[word] for word in process.command if word in KINDS)
 
 
 def name_of(text: str) -> str:

@@ -1,6 +1,9 @@
 """How many studies stand where, and which models, for the relay's `/metrics` (entry point of group `hub.gauges`)."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 
@@ -9,6 +12,36 @@ from services.imaging.domain.instance import Failure
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 from services.imaging.watching import shown
+
+
+class Remembered:
+    """What costs a look over whole windows is looked up anew only when what is known is older than a while."""
+
+    def __init__(
+        self,
+        look: Callable[[store.Session], Iterator[GaugeMetricFamily]],
+        every: timedelta,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look, self._every, self._clock = look, every.total_seconds(), clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Look anew next time."""
+        self._known: list[GaugeMetricFamily] = []
+        self._until = self._clock()
+
+    def families(self, session: store.Session) -> list[GaugeMetricFamily]:
+        """As they are now, or were a while ago."""
+        if self._clock() >= self._until:
+            self._known = list(self._look(session))
+            self._until = self._clock() + self._every
+        return self._known
+
+
+WATCHED: Final = Remembered(shown.families, timedelta(minutes=1))
+"""How models do moves over days; Prometheus asks every few seconds."""
 
 
 def _results(session: store.Session) -> Iterator[GaugeMetricFamily]:
@@ -36,4 +69,4 @@ def studies(session: store.Session) -> Iterator[GaugeMetricFamily]:
     for reason in Failure:
         aside.add_metric([str(reason)], float(waiting.get(str(reason), 0)))
     yield aside
-    yield from shown.families(session)
+    yield from WATCHED.families(session)

@@ -7,8 +7,8 @@ from typing import Final
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from shared import broker
-from shared.events import UNROUTED, Lane, dead_letters_of, queue_of
+from shared import broker, events
+from shared.events import UNROUTED, dead_letters_of
 from shared.ops.verdict import Queue
 from shared.telemetry import log
 
@@ -20,7 +20,7 @@ UNROUTED_KEEPER: Final = "results_sharing"
 
 def queues_of(service: str) -> list[Queue]:
     """Those that a service should consume, not yet looked at."""
-    lanes = [Queue(queue_of(service, lane), worker=True) for lane in Lane]
+    lanes = [Queue(name, worker=True) for name in events.queues_of(service)]
     letters = [dead_letters_of(service), *([UNROUTED] if service == UNROUTED_KEEPER else [])]
     return [*lanes, *(Queue(name, worker=False) for name in letters)]
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from shared import db, dead_letters
 from shared.dead_letters import UNROUTED_REASON, Letter
 from shared.errors import Unavailable
-from shared.events import EVENTS_EXCHANGE, UNROUTED, Lane, dead_letters_of, queue_of
+from shared.events import EVENTS_EXCHANGE, UNROUTED, Lane, dead_letters_of, queue_of, queues_of
 from shared.telemetry import log
 
 PREFETCH = 50
@@ -105,7 +105,7 @@ def read_letter(service: str, method: spec.Basic.Deliver, properties: spec.Basic
     digest = sha256(body).hexdigest()
     lane = _lane(headers.get("lane"))
     death: Mapping[str, Any] = next(iter(headers.get("x-death") or []), {})
-    own = {queue_of(service, known) for known in Lane}
+    own = queues_of(service)
     unrouted = not death and method.exchange == EVENTS_EXCHANGE
     given_up_by = str(death.get("queue"))
     keys = death.get("routing-keys") or [method.routing_key]

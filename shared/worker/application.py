@@ -85,6 +85,10 @@ class Worker:
 
         return register
 
+    def takes(self, event: Event) -> bool:
+        """Whether this process consumes a queue in which the event is heard."""
+        return any(queue_of(self.service, lane, event) in self.app.amqp.queues.consume_from for lane in Lane)
+
     def _register(self, subscription: Subscription) -> None:
         patience = self.limit * 0.8
 

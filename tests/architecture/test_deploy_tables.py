@@ -13,7 +13,7 @@ import yaml
 
 from shared import topology
 from shared.embedded.processes import commands_after, processes
-from shared.events import SUBSCRIPTIONS, Lane, queue_of
+from shared.events import APART, SUBSCRIPTIONS, Lane, queue_of, queues_of
 from shared.routes import routes
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def test_a_worker_scales_with_the_queues_that_it_consumes(objects: Objects) -> N
     declared = {queue.name for service in SUBSCRIPTIONS for queue in topology.work_queues(service)}
     workers = commands(objects)
     scaled = of(objects, "ScaledObject")
-    assert set(scaled) == {name for name, words in workers.items() if words[0] == "celery"}
+    assert set(scaled) == {name for name, words in workers.items() if "celery" in words}
     for scaler in scaled.values():
         target = scaler["spec"]["scaleTargetRef"]["name"]
         words = workers[target]
@@ -127,10 +127,24 @@ def test_every_queue_has_a_worker(service: str, build: Callable[[str], Objects])
     consumed = {
         queue
         for words in commands(build("production")).values()
-        if words[0] == "celery"
+        if "celery" in words
         for queue in words[words.index("-Q") + 1].split(",")
     }
-    assert {queue_of(service, lane) for lane in Lane} <= consumed
+    assert set(queues_of(service)) <= consumed
+
+
+def test_reading_never_waits_for_work_that_is_kept_apart(objects: Objects) -> None:
+    apart = {
+        queue_of(service, lane, event)
+        for service, works in APART.items()
+        for events in works.values()
+        for event in events
+        for lane in Lane
+    }
+    for words in commands(objects).values():
+        if "celery" in words:
+            consumed = set(words[words.index("-Q") + 1].split(","))
+            assert consumed <= apart or not consumed & apart
 
 
 def test_every_service_that_stores_has_a_role_and_a_database_where_an_operator_keeps_them(

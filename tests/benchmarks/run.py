@@ -44,6 +44,11 @@ class Size:
     messages: int
     relayed: int
     images: int
+    series: int
+    pictures: int
+    flight: int
+    flood: int
+    stat: int
     seconds: int
     studies: int
     patients: int
@@ -56,6 +61,11 @@ FULL = Size(
     messages=1500,
     relayed=40_000,
     images=60,
+    series=8,
+    pictures=32,
+    flight=40,
+    flood=150,
+    stat=20,
     seconds=40,
     studies=200,
     patients=200_000,
@@ -67,6 +77,11 @@ SMOKE = Size(
     messages=24,
     relayed=600,
     images=4,
+    series=2,
+    pictures=3,
+    flight=4,
+    flood=4,
+    stat=2,
     seconds=2,
     studies=8,
     patients=2_000,
@@ -117,14 +132,15 @@ def main() -> None:
                     )
                     for workers in (1, 2)
                 }
-                ratios, inference, received = measure(hub, token, size)
+                ratios, read, received = measure(hub, token, size)
                 bookings = booked(hub, size)
                 versions = versions_of(hub)
         finally:
             embedded.reset(state)
     rates = risk.measure(size.patients, size.looped)
     text = (
-        report(ratios, reading.Latency(*waits, inference), versions)
+        report(ratios, reading.Latency(*waits, read.inference), versions)
+        + depths(read)
         + more(hourly, rates, bookings, memory)
         + beside_orthanc(received)
     )
@@ -164,11 +180,32 @@ def beside_orthanc(received: Sequence[receiving.Received]) -> str:
     )
 
 
-def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], float, list[receiving.Received]]:
+@dataclass(frozen=True)
+class Read:
+    """What reading showed beside its rates.
+
+    Attributes:
+        inference: seconds of one image in the bare loop.
+    """
+
+    inference: float
+    depths: list[reading.Depth]
+    waits: list[reading.Wait]
+
+
+def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], Read, list[receiving.Received]]:
     """All figures, each with its limit; what a figure does not need is stopped for good: two cores are few."""
     with Hospital(hub.public_url, token) as hospital:
         studies = reading.children(seed=51, count=size.images)
         through = reading.through_worker(hub, hospital, studies)
+        series = reading.children(seed=56, count=size.series)
+        through_series = reading.through_worker(hub, hospital, series, size.pictures)
+        depths = [
+            reading.in_flight(hub, token, reading.children(seed=56 + depth, count=size.flight), depth)
+            for depth in (1, 4)
+        ]
+        flood = reading.children(seed=61, count=size.flood)
+        waits = reading.under_flood(hub, hospital, flood, reading.children(seed=62, count=size.stat, priority="stat"))
     for name in hub.processes:
         if name not in {"gateway-api", "imaging-api", "imaging-dimse"}:
             hub.supervisor.stop(name)
@@ -178,6 +215,7 @@ def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], float, list[
     hub.supervisor.stop("gateway-api")
     received = took_in(hub, token, size)
     bare, inference = reading.bare_loop(hub, studies)
+    bare_series, _ = reading.bare_loop(hub, series)
     carried = relaying.relayed_per_second(hub, size.relayed)
     piped = relaying.bare_per_second(hub, size.relayed)
     ratios = [
@@ -203,10 +241,36 @@ def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], float, list[
             through,
             bare,
             "decode, predict, heat map of the same files in a bare loop, torch on one thread or all, the faster",
-            "≥ 85 %",
+            "≥ 90 %",
+        ),
+        Ratio(
+            f"Imaging, studies of {size.pictures} images through the workers",
+            "images/s",
+            through_series,
+            bare_series,
+            "the same loop over their files",
+            "≥ 90 %",
         ),
     ]
-    return ratios, inference, received
+    return ratios, Read(inference, depths, waits), received
+
+
+def depths(read: Read) -> str:
+    """One study on its way or four, and how long a study of each lane waits while the routine queue is full."""
+    lines = [
+        "",
+        "| studies of one image on their way at a time, sent, read and answered | images/s |",
+        "|---|---|",
+        *(f"| {one.studies} | {one.images:,.1f} |" for one in read.depths),
+        "",
+        "| arrival to answer under a full routine queue | studies | median | 95 % |",
+        "|---|---|---|---|",
+        *(f"| {one.lane} | {one.studies} | {one.p50:.2f} s | {one.p95:.2f} s |" for one in read.waits),
+        "",
+        "Aim: a stat study begins to be read within 5 s; its answer is later than that.",
+        "Routine studies all lie there at the start, so their 95 % is the time that the queue takes.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def booked(hub: Hub, size: Size) -> booking.Bookings:

@@ -11,7 +11,6 @@ from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.model import Model, Task
 from services.imaging.domain.reading import Finding
-from shared.events import Lane
 
 LEASE: Final = timedelta(minutes=3)
 """Longer than any one try may take (`pacs.TOTAL`), so that a lease outlives only a dead sender."""
@@ -74,11 +73,6 @@ class Way(StrEnum):
     KEPT = "kept"
     STORED = "stored"
     FAILED = "failed"
-
-
-def lane_of(study: Lane) -> Lane:
-    """Results never take a worker from the next stat study: theirs go first among the others."""
-    return Lane.URGENT if study is Lane.STAT else study
 
 
 def uid_of(*parts: str) -> str:

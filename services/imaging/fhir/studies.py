@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 from services.imaging.domain.instance import Instance, SeriesCount
-from services.imaging.domain.results import lane_of
 from services.imaging.domain.study import Announcement, Hold, Issuers, Person, Study
 from shared.errors import InvalidResource
 from shared.events import Event, Lane
@@ -231,7 +230,7 @@ def results_stored(study: Study, issuers: Issuers, sent: Sequence[Instance], mad
 
 
 def _results(study: Study, event: Event, said: dict[str, Any], number: str) -> Message:
-    return Message.build(event, lane_of(study.lane), codes.correlation_of(study.uid), [said], id=number)
+    return Message.build(event, study.lane, codes.correlation_of(study.uid), [said], id=number)
 
 
 def _about(study: Study, event: Event, *focus: dict[str, Any]) -> Message:

@@ -1,12 +1,14 @@
 """A package that was opened: its graph, and what turns a picture into its input and its numbers into an answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,18 +17,26 @@ from services.imaging.domain.model import Model
 from services.imaging.inference import graph
 from services.imaging.inference.looks import looks
 from services.imaging.inference.prediction import Prediction, predict
-from services.imaging.inference.steps import prepare
+from services.imaging.inference.steps import Prepared, prepare
 from services.imaging.packages.folder import text_of
 from services.imaging.packages.metadata import Metadata, model_of
+
+LARGEST: Final = 1 << 17
+"""Values of an input above which asking for several together only costs memory bandwidth (measured on a CPU)."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A model that can be asked."""
+    """A model that can be asked.
+
+    Attributes:
+        together: inputs that its graph is asked at once, at most; see `fitting`.
+    """
 
     model: Model
     declared: Metadata
     graph: graph.Graph
+    together: int = 1
 
     def read(self, picture: NDArray[Any]) -> Prediction:
         """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3).
@@ -35,20 +45,53 @@ class Package:
             ValueError: the picture shows nothing, or is none.
             RuntimeError: the graph failed.
         """
-        prepared = prepare(picture, self.declared.hub.preprocessing)
-        said = predict(self.graph(prepared.values), prepared, picture, self.model, self.declared.hub)
+        [said] = self.read_all([picture])
+        if isinstance(said, ValueError):
+            raise said
+        return said
+
+    def read_all(self, pictures: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
+        """What it says of each picture, or why it says nothing of one.
+
+        Raises:
+            RuntimeError: the graph failed.
+        """
+        prepared = [self._prepared(picture) for picture in pictures]
+        answers = self._asked([each.values for each in prepared if isinstance(each, Prepared)])
+        return [
+            self._said(next(answers), each, picture) if isinstance(each, Prepared) else each
+            for each, picture in zip(prepared, pictures, strict=True)
+        ]
+
+    def _prepared(self, picture: NDArray[Any]) -> Prepared | ValueError:
+        try:
+            return prepare(picture, self.declared.hub.preprocessing)
+        except ValueError as error:
+            return error
+
+    def _asked(self, values: Sequence[Tensor]) -> Iterator[dict[str, Tensor]]:
+        """The graph's answer to each input; inputs of one shape are asked together, as many as it may be asked."""
+        for shape, alike in groupby(values, lambda each: each.shape):
+            several = 1 if shape.numel() > LARGEST else self.together
+            while some := list(islice(alike, several)):
+                answered = self.graph(torch.cat(some))
+                for number in range(len(some)):
+                    yield {name: each[number : number + 1] for name, each in answered.items()}
+
+    def _said(self, answered: dict[str, Tensor], prepared: Prepared, picture: NDArray[Any]) -> Prediction:
+        said = predict(answered, prepared, picture, self.model, self.declared.hub)
         away = {} if said.distance is None else {"distance": said.distance}
         return replace(said, looks=looks(picture) | away)
 
 
-def load(folder: Path, declared: Metadata, digest: str) -> Package:
-    """Open the package that lies in a folder and was looked at before.
+def load(folder: Path, declared: Metadata, digest: str, run: graph.Run = graph.PLAIN) -> Package:
+    """Open the package that lies in a folder and was looked at before; it is asked one picture at a time.
 
     Raises:
         ValueError, RuntimeError, OSError: the graph cannot be used.
     """
     [path] = [folder / path for path in GRAPHS if path in declared.hub.files]
-    return Package(model_of(declared, digest), declared, graph.load(path, declared.hub.outputs))
+    return Package(model_of(declared, digest), declared, graph.load(path, declared.hub.outputs, run))
 
 
 def require_same_answer(opened: Package, folder: Path) -> None:

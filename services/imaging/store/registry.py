@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,7 @@ MOST: Final = 1000
 
 _MODEL: Final = TypeAdapter(Model)
 _ENTRIES: Final = (
-    select(MODEL.c.facts, MODEL.c.stage, MODEL.c.percent, MODEL.c.changed_at)
+    select(cast(MODEL.c.facts, Text).label("facts"), MODEL.c.stage, MODEL.c.percent, MODEL.c.changed_at)
     .order_by(MODEL.c.name, MODEL.c.version)
     .limit(MOST)
 )
@@ -49,9 +50,14 @@ def models(session: Session, *, lock: bool = False) -> list[Entry]:
     if lock:
         session.execute(text("LOCK TABLE model IN SHARE ROW EXCLUSIVE MODE"))
     return [
-        Entry(_MODEL.validate_python(row.facts), Stage(row.stage), row.percent, row.changed_at)
-        for row in session.execute(_ENTRIES)
+        Entry(_model(row.facts), Stage(row.stage), row.percent, row.changed_at) for row in session.execute(_ENTRIES)
     ]
+
+
+@lru_cache(maxsize=MOST)
+def _model(facts: str) -> Model:
+    """Facts of a package never change, and every study asks for those of all packages."""
+    return _MODEL.validate_json(facts)
 
 
 def add_model(session: Session, model: Model, metadata: dict[str, Any], who: str) -> bool:

@@ -131,14 +131,15 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
-        answer = _denied(session, study) or answer  # what was read is not used if the patient denied it meanwhile
+        denied = _denied(session, study)
+        answer = denied or answer  # what was read is not used if the patient denied it meanwhile
         if isinstance(answer, Kept) and is_stopped(store.models(session), model):
             answer = STOPPED  # while it was reading
         study = replace(study, present=sum(not one.hub_made for one in instances))  # what came meanwhile was not read
         said = _say(session, study, model, answer)
         if said:
             watching.keep(session, known, study, instances, model, answer)
-        if said and _may_be_asked(session, study) and shadows(known, look_at(study, instances)):
+        if said and not denied and not fhir.is_test_subject(study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
 
 
@@ -205,12 +206,14 @@ def _denied(session: store.Session, study: Study) -> Refusal | None:
     """Whether the patient denies analysis by AI now; a study is complete only once its patient is known."""
     given = study.announcement
     patient = str(given.patient.get("id", "")) if given else ""
-    return Refusal(Reason.CONSENT, REFUSED) if store.denies_ai(session, patient, store.now(session)) else None
+    return Refusal(Reason.CONSENT, REFUSED) if store.denies_ai(session, patient, study.asked_at) else None
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # untyped in the library
 def load_models(**_: Any) -> None:  # noqa: ANN401 (Celery's arguments)
     """Open the models that read before the first study comes; what is broken is said with every study."""
+    if not worker.takes(Event.STUDY_COMPLETED):
+        return
     try:
         with store.transaction() as session:
             known = store.models(session)

@@ -1,6 +1,6 @@
-"""What a model says of a study: picture by picture, frame by frame, then the heat map, with no transaction open."""
+"""What a model says of a study: of each frame of each picture, then the heat map, with no transaction open."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from services.imaging import fhir, files
-from services.imaging.dicom import derived, header, pixels
+from services.imaging.dicom import derived, header
 from services.imaging.dicom.header import Unreadable
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Model
@@ -17,9 +17,11 @@ from services.imaging.domain.registry import Look
 from services.imaging.domain.study import Study
 from services.imaging.inference import masks
 from services.imaging.inference.reader import Prediction
+from services.imaging.tasks.grouping import Shown, groups
 from shared.telemetry import log
 
-Predict = Callable[[Model, NDArray[Any]], Prediction]
+Predict = Callable[[Model, Sequence[NDArray[Any]]], Sequence[Prediction | ValueError]]
+"""What a model says of each of some pictures, or why it says nothing of one."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def look_at(study: Study, instances: Sequence[Instance]) -> Look:
 
 
 def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Path) -> Reading | Refusal:
-    """Ask for an opinion on each frame of each picture.
+    """Ask for an opinion on each frame of each picture, on a few of this study at a time.
 
     Raises:
         Unavailable: the store is away.
@@ -64,21 +66,22 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
     opinions: list[Opinion] = []
     told: Prediction | None = None
     unread = 0
-    for instance, frame in _frames(pictures):
-        path = files.find(store, instance.digest)
+    for group in groups(pictures, store):
         try:
-            said = predict(model, pixels.picture(path, frame))
-        except (Unreadable, ValueError) as error:
-            log.warning("picture_unread", instance=instance.uid, frame=frame, error=type(error).__name__)
-            unread += 1
-            continue
+            answers = _ask(group, model, predict)
         except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)
             log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
             return Refusal(Reason.MODEL_FAILED, "the model failed")
-        opinion = Opinion(instance, said.scores, said.familiar, said.region, frame, said.measure, said.looks)
-        if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
-            told = said
-        opinions.append(opinion)
+        for shown, said in zip(group, answers, strict=True):
+            if not isinstance(said, Prediction):
+                kind = type(said).__name__
+                log.warning("picture_unread", instance=shown.instance.uid, frame=shown.frame, error=kind)
+                unread += 1
+                continue
+            opinion = _opinion(shown, said)
+            if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
+                told = said
+            opinions.append(opinion)
     finding = conclude(opinions, unread, model)
     if isinstance(finding, Refusal) or told is None:
         return finding if isinstance(finding, Refusal) else Refusal(Reason.UNREADABLE, "no picture could be decoded")
@@ -103,7 +106,11 @@ def keep(reading: Reading, model: Model, store: Path) -> Kept:
     return Kept(reading.finding, heat_map, mask)
 
 
-def _frames(pictures: Sequence[Instance]) -> Iterator[tuple[Instance, int]]:
-    for instance in pictures:
-        for frame in range(1, instance.frames + 1):
-            yield instance, frame
+def _ask(group: Sequence[Shown], model: Model, predict: Predict) -> list[Prediction | Unreadable | ValueError]:
+    """What is said of each picture of a group, or why nothing is."""
+    said = iter(predict(model, [each.picture for each in group if not isinstance(each.picture, Unreadable)]))
+    return [each.picture if isinstance(each.picture, Unreadable) else next(said) for each in group]
+
+
+def _opinion(shown: Shown, said: Prediction) -> Opinion:
+    return Opinion(shown.instance, said.scores, said.familiar, said.region, shown.frame, said.measure, said.looks)

@@ -1,4 +1,4 @@
-"""What Prometheus is shown of each model, at each scrape of the relay; every label is bounded, and none is a person."""
+"""What Prometheus is shown of each model, on the relay; every label is bounded, and none is a person."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from department import one_by_one
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -47,6 +48,7 @@ MODEL = Model(
 )
 
 
+@one_by_one
 def marks(_: Model, shown: NDArray[np.float32]) -> Prediction:
     """Marks a piece of the picture."""
     mask = np.zeros(shown.shape, np.uint8)

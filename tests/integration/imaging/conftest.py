@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 from sqlalchemy import select
 
-from services.imaging import api, store
+from services.imaging import api, gauges, store
 from services.imaging.domain.admission import METADATA
 from services.imaging.domain.model import Model
 from services.imaging.domain.registry import Move, Stage
@@ -210,6 +210,7 @@ def imaging(
         for name, value in chosen.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
+        gauges.WATCHED.forget()
         admitted(released)
         return Imaging(TestClient(api.app()), tmp_path / "pixels", sign)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from department import one_by_one
 from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
 
@@ -28,6 +29,7 @@ def asked(_: Model, __: NDArray[np.float32]) -> Prediction:
     raise AssertionError("a picture was sent to the model")
 
 
+@one_by_one
 def answers(_: Model, picture: NDArray[np.float32]) -> Prediction:
     return Prediction((0.9,), True, Region(0.1, 0.2, 0.1, 0.2), np.zeros(picture.shape, np.float32))
 
@@ -91,9 +93,10 @@ def test_a_denial_that_comes_while_the_model_is_asked_still_counts(study: tuple[
     hub, told, patient = study
     announce_study(told)
 
+    @one_by_one
     def slow(model: Model, picture: NDArray[np.float32]) -> Prediction:
         take_consents(consent(patient))
-        return answers(model, picture)
+        return answers(model, [picture])[0]
 
     assert outcome(hub, slow) == "consent"
 

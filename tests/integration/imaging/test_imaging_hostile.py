@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from department import one_by_one
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
@@ -270,6 +271,7 @@ def test_a_good_picture_is_found_though_another_is_bad(imaging: Any, child: Any,
 def says(probability: float) -> Callable[[Model, NDArray[np.float32]], Prediction]:
     """A model of one opinion."""
 
+    @one_by_one
     def predict(_: Model, picture: NDArray[np.float32]) -> Prediction:
         return Prediction((probability,), True, Region(0.1, 0.2, 0.1, 0.2), np.ones(picture.shape, np.float32))
 

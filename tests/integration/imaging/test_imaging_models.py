@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from department import Brightness, Perceptron, Transformer, kind, package
+from department import Brightness, Perceptron, Transformer, kind, one_by_one, package
 from fhir.resources.R4B import get_fhir_model_class
 from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
@@ -208,6 +208,7 @@ def test_the_heat_map_of_a_multi_frame_picture_names_the_frame_that_counts(
     _, message = sent(multi_frame(), BRAIN, hub)
     said: list[float] = []
 
+    @one_by_one
     def predict(_: Model, picture: NDArray[Any]) -> Prediction:
         said.append(0.9 if len(said) == 6 else 0.5)
         return Prediction((said[-1],), heat=np.ones(picture.shape, np.float32))
@@ -284,6 +285,7 @@ def complete(imaging: Any, announcement: Any, child: Any) -> Any:
 
 
 def opinion(probability: float, asked: list[str] | None = None) -> Callable[[Model, NDArray[Any]], Prediction]:
+    @one_by_one
     def predict(model: Model, picture: NDArray[Any]) -> Prediction:
         if asked is not None:
             asked.append(model.version)
@@ -304,6 +306,7 @@ def test_a_stopped_model_reads_no_study_and_says_that_it_was_stopped(complete: A
 def test_a_model_that_is_stopped_while_it_reads_does_not_answer(complete: Any) -> None:
     hub, one, message = complete
 
+    @one_by_one
     def predict(_: Model, picture: NDArray[Any]) -> Prediction:
         hub_models("disable", CHEST[0], "--why", "in this very moment")
         return Prediction((0.99,), heat=np.zeros(picture.shape, np.float32))
@@ -435,11 +438,11 @@ def test_the_memory_for_models_has_an_end_and_the_least_used_makes_room(imaging:
     picture = np.eye(20) * 255
     reader.forget()
     for model in (first, second, first, third):
-        reader.predict(model, picture)
+        reader.predict(model, [picture])
     shelf.place_of(settings().store_dir, second.digest).rename(tmp_path / "taken away")
-    reader.predict(first, picture)  # still open
+    reader.predict(first, [picture])  # still open
     with pytest.raises(reader.BadModel):
-        reader.predict(second, picture)  # made room, and would have to be opened again
+        reader.predict(second, [picture])  # made room, and would have to be opened again
 
 
 def test_the_doctor_looks_at_every_model_that_reads(imaging: Any) -> None:

@@ -21,12 +21,12 @@ from services.simulator import fhir as hospital
 from shared import outbox, topology
 from shared.embedded import Stack
 from shared.embedded.machine import free_port
-from shared.events import Event
+from shared.events import Event, queues_of
 from shared.fhir import codes
 from shared.fhir.message import Message
 
 CHEST = "cxr-pneumonia-paediatric"
-QUEUES = "imaging.stat,imaging.urgent,imaging.routine"
+QUEUES = ",".join(queues_of("imaging"))
 WORKER = ("celery", "-A", "services.imaging.tasks", "worker", "-Q", QUEUES, "-P", "prefork", "--concurrency", "1")
 
 

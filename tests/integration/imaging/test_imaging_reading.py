@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from department import one_by_one
 from fhir.resources.R4B import get_fhir_model_class
 from numpy.typing import NDArray
 from pydicom import dcmread
@@ -25,6 +26,7 @@ from shared.events import Event, Lane
 def says(probability: float, *, familiar: bool = True) -> Callable[[Model, NDArray[np.float32]], Prediction]:
     """A model of one opinion, with the real one's shapes."""
 
+    @one_by_one
     def predict(_: Model, picture: NDArray[np.float32]) -> Prediction:
         heat = np.zeros(picture.shape, np.float32)
         heat[10:20, 30:60] = 1
@@ -108,9 +110,10 @@ def test_the_highest_of_several_pictures_counts_and_laterals_are_not_read(comple
     hub, message = complete(one, second, lateral)
     seen: list[float] = []
 
+    @one_by_one
     def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         seen.append(float(picture.sum()))
-        return says(0.2 if len(seen) == 1 else 0.8)(model, picture)
+        return says(0.2 if len(seen) == 1 else 0.8)(model, [picture])[0]
 
     read_study(message, predict=predict)
     [said] = hub.said(Event.ANALYSIS_COMPLETED)
@@ -157,9 +160,10 @@ def test_a_heat_map_that_comes_back_is_acknowledged_never_counted_and_never_read
 def test_monochrome1_and_monochrome2_of_one_picture_look_the_same_to_the_model(complete: Any, child: Any) -> None:
     seen: list[NDArray[np.float32]] = []
 
+    @one_by_one
     def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         seen.append((picture - picture.min()) / (picture.max() - picture.min()))
-        return says(0.1)(model, picture)
+        return says(0.1)(model, [picture])[0]
 
     one = child(photometric="MONOCHROME1")
     _, message = complete(one, one.another(photometric="MONOCHROME2"))
@@ -281,6 +285,7 @@ def test_an_image_that_is_not_for_the_model_is_never_counted_as_read(complete: A
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torch"), KeyError("x")])
 def test_a_model_that_fails_is_said(complete: Any, child: Any, error: Exception) -> None:
+    @one_by_one
     def fail(_: Model, __: NDArray[np.float32]) -> Prediction:
         raise error
 
@@ -303,9 +308,10 @@ def test_an_order_revoked_while_the_model_reads_stops_the_answer(complete: Any, 
     one = child()
     hub, message = complete(one)
 
+    @one_by_one
     def predict(model: Model, picture: NDArray[np.float32]) -> Prediction:
         revoke_order(revocation(one))
-        return says(0.9)(model, picture)
+        return says(0.9)(model, [picture])[0]
 
     read_study(message, predict=predict)
     assert hub.said(Event.ANALYSIS_COMPLETED, Event.ANALYSIS_REFUSED) == []

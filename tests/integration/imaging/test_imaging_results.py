@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from department import one_by_one
 from numpy.typing import NDArray
 from pydantic import HttpUrl
 from pydicom import dcmread
@@ -27,7 +28,7 @@ from services.imaging.tasks import announce_study, read_study
 from services.imaging.tasks.results import give_up, make_results, send_results
 from services.simulator.archive import Archive
 from shared.errors import InvalidResource, Unavailable
-from shared.events import Event, Lane
+from shared.events import Event, Lane, queue_of
 from shared.fhir.message import Message
 
 LUNG = Concept("Lung structure", (Code("http://snomed.info/sct", "39607008", "Lung structure"),))
@@ -44,6 +45,7 @@ MODEL = Model(
 )
 
 
+@one_by_one
 def marks(_: Model, picture: NDArray[np.float32]) -> Prediction:
     """Marks a piece of the picture as each of two things."""
     mask = np.zeros(picture.shape, np.uint8)
@@ -164,7 +166,8 @@ def hub_made(study: str) -> dict[str, Any]:
 def test_the_answer_is_said_first_and_never_keeps_a_stat_worker(answered: Callable[..., Any]) -> None:
     hub, one, due = answered(Lane.STAT)
     [said] = hub.said(Event.ANALYSIS_COMPLETED)
-    assert (said.lane, due.lane) == (Lane.STAT, Lane.URGENT)
+    assert (said.lane, due.lane) == (Lane.STAT, Lane.STAT)
+    assert queue_of("imaging", due.lane, due.event) == "imaging.results.stat"
     foretold = [e["valueIdentifier"]["value"] for e in said.resource("DiagnosticReport")["extension"]]
     make_results(due)
     with store.transaction() as session:

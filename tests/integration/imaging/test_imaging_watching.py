@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from department import one_by_one
 from sqlalchemy import select
 from watched import admitted, filled
 
@@ -66,7 +67,7 @@ def signed(
 
 
 def said(score: float, *, familiar: bool = True) -> Any:
-    return lambda *_: Prediction((score,), familiar=familiar, looks=LOOKS)
+    return one_by_one(lambda *_: Prediction((score,), familiar=familiar, looks=LOOKS))
 
 
 def test_an_answer_and_its_shadow_leave_small_numbers_with_age_sex_and_stage(

@@ -13,7 +13,7 @@ import pytest
 
 from shared import topology
 from shared.embedded import Stack
-from shared.events import SUBSCRIPTIONS, UNROUTED, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS, UNROUTED, dead_letters_of, queues_of
 from shared.migrate import migrate
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def post(hub_stack: Stack, tables: str, database: Callable[[str], str]) -> Post:
     topology.declare(hands.broker)
     with hands.channel() as channel:
         for service in SUBSCRIPTIONS:
-            for queue in (*(queue_of(service, lane) for lane in Lane), dead_letters_of(service), UNROUTED):
+            for queue in (*queues_of(service), dead_letters_of(service), UNROUTED):
                 channel.queue_purge(queue)
     return hands
 

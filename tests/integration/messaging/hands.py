@@ -16,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from shared import db, outbox
-from shared.events import Event, Lane
+from shared.events import Event, Lane, queues_of
 from shared.fhir.message import Message
 
 CANARY = "Testpatient-Zyx"
@@ -119,7 +119,7 @@ Start = Callable[..., AbstractContextManager[Process]]
 
 RELAY = ("-m", "shared.relay", "imaging")
 WORKER = (
-    "-m", "celery", "-A", "trial_tasks", "worker", "-Q", "imaging.stat,imaging.urgent,imaging.routine",
+    "-m", "celery", "-A", "trial_tasks", "worker", "-Q", ",".join(queues_of("imaging")),
     "-P", "prefork", "--concurrency", "1", "-n", "trial@%h", "--without-gossip", "--without-mingle",
 )  # fmt: skip
 

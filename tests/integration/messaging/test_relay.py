@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hands import Post, Process, exists, order, until
 
-from shared import db
+from shared import db, topology
 from shared.embedded import Stack
-from shared.events import SUBSCRIPTIONS, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS, dead_letters_of, queues_of
 
 TOO_LARGE = 17 * 1024 * 1024
 """More than the broker takes (16 MiB)."""
@@ -25,7 +25,7 @@ def raw_row(post: Post, key: str, body: str) -> int:
 
 @pytest.mark.usefixtures("relay")
 def test_every_queue_of_every_service_is_there_once_a_relay_is_up(post: Post) -> None:
-    queues = [queue_of(service, lane) for service in SUBSCRIPTIONS for lane in Lane]
+    queues = [queue for service in SUBSCRIPTIONS for queue in queues_of(service)]
 
     for queue in [*queues, *map(dead_letters_of, SUBSCRIPTIONS), "hub.unrouted"]:
         assert exists(post, queue), queue
@@ -67,3 +67,12 @@ def test_a_relay_outlives_its_database(post: Post, relay: Process, hub_stack: St
 
     until(post.all_published)
     assert relay.child.poll() is None
+
+
+def test_what_an_older_hub_heard_together_comes_by_its_own_queue_alone(post: Post) -> None:
+    with post.channel() as channel:
+        channel.queue_bind("imaging.routine", "hub.events", "imaging.results-due.routine")
+        topology.declare(post.broker)
+        channel.basic_publish("hub.events", "imaging.results-due.routine", b"{}")
+    assert len(until(lambda: post.take_all("imaging.results.routine"))) == 1
+    assert not post.take_all("imaging.routine")

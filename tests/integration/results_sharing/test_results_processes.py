@@ -26,7 +26,7 @@ from services.results_sharing.domain.state import State, state
 from services.results_sharing.store import Reconciliation, transaction
 from shared import outbox, topology
 from shared.embedded import Stack
-from shared.events import SUBSCRIPTIONS, Event, Lane, dead_letters_of, queue_of
+from shared.events import SUBSCRIPTIONS, Event, dead_letters_of, queues_of
 from shared.fhir.message import Message
 
 CANARY = "Zyxcanary"
@@ -103,7 +103,7 @@ def _purge(url: str) -> None:
     with topology.Connection(url) as connection:
         channel = connection.default_channel
         for service in SUBSCRIPTIONS:
-            for queue in (*(queue_of(service, lane) for lane in Lane), dead_letters_of(service)):
+            for queue in (*queues_of(service), dead_letters_of(service)):
                 channel.queue_purge(queue)
 
 
