@@ -1,7 +1,7 @@
 """Results on their way to an archive: a real Orthanc by both ways, and all that a C-STORE may be answered."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from department import one_by_one
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -48,12 +47,13 @@ MODEL = Model(
 )
 
 
-@one_by_one
-def marks(_: Model, shown: NDArray[np.float32]) -> Prediction:
-    """Marks a piece of the picture."""
-    mask = np.zeros(shown.shape, np.uint8)
-    mask[10:20, 30:60] = 1
-    return Prediction((0.9,), True, Region(0.1, 0.2, 0.3, 0.2), mask.astype(np.float32), mask, 3.1)
+def marks(_: Model, pictures: Sequence[NDArray[np.float32]]) -> list[Prediction | ValueError]:
+    """Marks a piece of each picture."""
+    masks = [np.zeros(shown.shape, np.uint8) for shown in pictures]
+    for mask in masks:
+        mask[10:20, 30:60] = 1
+    region = Region(0.1, 0.2, 0.3, 0.2)
+    return [Prediction((0.9,), True, region, mask.astype(np.float32), mask, 3.1) for mask in masks]
 
 
 def made_of(running: Any, one: Dataset) -> Message:
