@@ -65,8 +65,9 @@ def children(seed: int, count: int, priority: Priority = "routine") -> list[Exam
     ]
 
 
-def send(hospital: Hospital, study: Examination, pictures: int = 1) -> None:
-    """Bring a study of so many different radiographs, then announce it: it is complete with the announcement."""
+def draw(study: Examination, pictures: int = 1) -> list[bytes]:
+    """The files of a study of so many different radiographs; drawing one takes longer than reading it."""
+    drawn = []
     for number in range(pictures):
         made = dcmread(BytesIO(instances.part10(replace(study, sample=study.sample + 1000 * number))))
         if number:
@@ -74,7 +75,14 @@ def send(hospital: Hospital, study: Examination, pictures: int = 1) -> None:
         made.InstanceNumber = number + 1
         file = BytesIO()
         made.save_as(file, enforce_file_format=True)
-        hospital.send_files(study, file=file.getvalue())
+        drawn.append(file.getvalue())
+    return drawn
+
+
+def send(hospital: Hospital, study: Examination, files: Sequence[bytes]) -> None:
+    """Bring a study's files, then announce it: it is complete with the announcement."""
+    for file in files:
+        hospital.send_files(study, file=file)
     hospital.announce(study)
 
 
@@ -82,7 +90,7 @@ def through_worker(hub: Hub, hospital: Hospital, studies: Sequence[Examination],
     """Queue all studies with the worker stopped, start it, and time images from its first answer to its last."""
     hub.supervisor.stop(WORKER)
     for study in studies:
-        send(hospital, study, pictures)
+        send(hospital, study, draw(study, pictures))
     hub.supervisor.start_again(WORKER)
     answers = _answered(hub, studies).values()
     settle(hub)
@@ -91,12 +99,13 @@ def through_worker(hub: Hub, hospital: Hospital, studies: Sequence[Examination],
 
 def in_flight(hub: Hub, token: str, studies: Sequence[Examination], depth: int) -> Depth:
     """Keep so many studies on their way; from the first one sent to the last answer."""
+    drawn = {study.study_uid: draw(study) for study in studies}
     began = datetime.now(UTC)
 
     def carry(own: Sequence[Examination]) -> None:
         with Hospital(hub.public_url, token) as hospital:
             for study in own:
-                send(hospital, study)
+                send(hospital, study, drawn[study.study_uid])
                 _answered(hub, [study], pause=0.02)
 
     with ThreadPoolExecutor(depth) as carriers:
@@ -113,13 +122,14 @@ def under_flood(
     hub.supervisor.stop(WORKER)
     arrived = {}
     for study in routine:
-        send(hospital, study)
+        send(hospital, study, draw(study))
+    drawn = [draw(study) for study in stat]
     hub.supervisor.start_again(WORKER)
     hub.wait_ready(WORKER)
     began = datetime.now(UTC)
-    for number, study in enumerate(stat):
+    for number, (study, files) in enumerate(zip(stat, drawn, strict=True)):
         time.sleep(max(0.0, number / 2 - (datetime.now(UTC) - began).total_seconds()))
-        send(hospital, study)
+        send(hospital, study, files)
         arrived[study.study_uid] = datetime.now(UTC)
     found = []
     for lane, studies in (("stat", stat), ("routine", routine)):
