@@ -27,8 +27,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `department`, `own`, `watc
 from own import environment
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes run the tests: one takes all that need the whole hub, which is started once; files stay whole."""
+    """Two processes run the tests: one takes all that need the whole hub, which is started once; files stay whole.
+
+    First, since pytest-xdist reads the groups in the same hook.
+    """
     for item in items:
         together = "hub" if "hub" in getattr(item, "fixturenames", ()) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(together))

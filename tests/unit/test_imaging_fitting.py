@@ -102,7 +102,8 @@ def test_a_study_read_several_at_once_is_answered_as_one_by_one(tmp_path: Path) 
     ]
     one, other = (each.finding for each in read if isinstance(each, reading.Reading))
     assert one.opinion.scores == pytest.approx(other.opinion.scores, abs=1e-5)
-    assert (one.category, one.flagged, one.pictures, one.unread) == (other.category, other.flagged, other.pictures, 0)
+    assert (one.category, one.flagged, one.coverage) == (other.category, other.flagged, other.coverage)
+    assert one.coverage.undecodable == 0
     assert one.opinion.instance == other.opinion.instance == study[4]
 
 
