@@ -71,8 +71,13 @@ def stop(child: Child, number: signal.Signals = signal.SIGTERM, *, patience_s: f
     """Ask a child to end, wait, and kill what is left of its session."""
     if child.poll() is None:
         ask(child, number)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(patience_s)
+    see_off(child, patience_s=patience_s)
+
+
+def see_off(child: Child, *, patience_s: float = PATIENCE_S) -> None:
+    """Wait for a child that was asked to end, and kill what is left of its session."""
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(patience_s)
     kill(child)
 
 

@@ -65,25 +65,24 @@ class Supervisor:
         self._thread.start()
 
     def close(self) -> None:
-        """End everything: all are asked at once, then each is waited for."""
-        with self._lock:
-            for process in self._kept.values():
-                process.wanted = False
-                if process.child is not None:
-                    children.ask(process.child, signal.SIGTERM)
-        for process in self._kept.values():
-            self.stop(process.name)
+        """End everything."""
+        self.stop(*self._kept)
         self._over.set()
         self._thread.join()
 
-    def stop(self, name: str) -> None:
-        """End one process in order; it stays down until `start_again`."""
+    def stop(self, *names: str) -> None:
+        """End processes in order, all asked at once, then each waited for; they stay down until `start_again`."""
+        ending = []
         with self._lock:
-            process = self._kept[name]
-            process.wanted = False
-            child, process.child = process.child, None
-        if child is not None:
-            children.stop(child)
+            for process in (self._kept[name] for name in names):
+                process.wanted = False
+                if process.child is not None:
+                    ending.append(process.child)
+                    process.child = None
+        for child in ending:
+            children.ask(child, signal.SIGTERM)
+        for child in ending:
+            children.see_off(child)
 
     def start_again(self, name: str, command: Sequence[str] | None = None) -> None:
         """Start a stopped process, with another command from now on if one is given."""

@@ -155,8 +155,7 @@ def took_in(hub: Hub, token: str, size: Size) -> list[receiving.Received]:
     folder.mkdir()
     found = receiving.measure(hub, token, folder, size.instances)
     shutil.rmtree(folder)
-    for name in ("imaging-dimse", "imaging-api"):
-        hub.supervisor.stop(name)
+    hub.supervisor.stop("imaging-dimse", "imaging-api")
     return found
 
 
@@ -206,9 +205,9 @@ def measure(hub: Hub, token: str, size: Size) -> tuple[list[Ratio], Read, list[r
         ]
         flood = reading.children(seed=61, count=size.flood)
         waits = reading.under_flood(hub, hospital, flood, reading.children(seed=62, count=size.stat, priority="stat"))
-    for name in hub.processes:
-        if name not in {"gateway-api", "imaging-api", "imaging-dimse"}:
-            hub.supervisor.stop(name)
+    hub.supervisor.stop(
+        *(name for name in hub.processes if name not in {"gateway-api", "imaging-api", "imaging-dimse"})
+    )
     bodies = accept.bundles(size.messages)
     limit = accept.limit_per_second(hub, bodies)
     accepted = accept.accepted_per_second(hub, token, bodies)
