@@ -29,6 +29,7 @@ def engine(service: str) -> Engine:
         hide_parameters=True,
         pool_size=10,
         max_overflow=10,
+        pool_use_lifo=True,  # the one used last is the one that need not be asked
         connect_args={"connect_timeout": 5, "application_name": f"hub-{service}"},
     )
     event.listen(made, "checkin", _note_time)
