@@ -59,8 +59,9 @@ def predict(model: Model, pictures: Sequence[NDArray[Any]]) -> list[Prediction |
     opened = _package(model)
     began = perf_counter()
     said = opened.read_all(pictures)
+    took = perf_counter() - began
     for _ in pictures:
-        SECONDS.labels(model.name, model.version).observe((perf_counter() - began) / len(pictures))
+        SECONDS.labels(model.name, model.version).observe(took / len(pictures))
     return said
 
 

@@ -1,4 +1,4 @@
-"""A study's pictures, decoded and handed to the model a few at a time; memory stays bounded.
+"""A study's pictures, decoded and handed to the model as many at once as a graph is asked; memory stays bounded.
 
 No thread decodes ahead: the JPEG 2000 decoder keeps the interpreter for itself while it works, so the model would only
 wait for it, and the other core reads another study meanwhile (measured: docs/models.md).
@@ -16,9 +16,7 @@ from services.imaging import files
 from services.imaging.dicom import pixels
 from services.imaging.dicom.header import Unreadable
 from services.imaging.domain.instance import Instance
-
-TOGETHER: Final = 8
-"""Pictures of one study that the model is handed at once, at most."""
+from services.imaging.inference.fitting import TOGETHER
 
 HELD: Final = 64 << 20
 """Bytes of pictures from which on no further one is put beside them."""
