@@ -48,6 +48,18 @@ def available(data: Path, own: str, names: Iterable[str]) -> list[str]:
     return [n for n in names if n != own and (n not in SETS or (data / SETS[n][0]).is_file())]
 
 
+def choosing(data: Path, own: str) -> list[str]:
+    """Names of the sets that may choose a guard, but the model's own.
+
+    Raises:
+        SystemExit: none of them is in the folder.
+    """
+    names = available(data, own, [n for n in SETS if n not in APART])
+    if not names:
+        raise SystemExit(f"no foreign set lies in {data}: the guard cannot be chosen")
+    return names
+
+
 def distances(distance: Distance, data: Path, name: str, mode: str = "L", most: int = MOST) -> NDArray[np.float64]:
     """Of each picture of a set; see `pictures`."""
     taken = pictures(data, name, mode, most) if name in SETS else bundled.pictures(mode)

@@ -4,11 +4,16 @@ Source: Lee et al. 2018, https://arxiv.org/abs/1807.03888; covariance shrunk as 
 Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4.
 """
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 THUMBNAIL = 32
+NEAREST = 0.05
+"""Quantile of a foreign set's distances that counts as its nearest pictures."""
 
 
 def nearest(features: Tensor, means: Tensor, precision: Tensor) -> Tensor:
@@ -56,3 +61,24 @@ def held_out(features: Tensor, labels: Tensor, cluster: Tensor) -> Tensor:
         out = cluster == number
         found[out] = nearest(features[out], *fit(features[~out], labels[~out]))
     return found
+
+
+def halfway(known: float, strange: Mapping[str, Tensor]) -> float:
+    """The limit with the same room on both sides: in ratio as far beyond what must be known as below what is foreign.
+
+    A quantile of known pictures alone lies at their very edge, and another hospital's known pictures lie a little
+    further out than any part of one's own.
+
+    Args:
+        known: distance within which pictures must be accepted.
+        strange: name of a foreign set -> distances of its pictures; the set nearest by its `NEAREST` quantile counts.
+
+    Raises:
+        ValueError: a foreign set is no further than the known pictures.
+    """
+    nearest_set = min(float(distances.quantile(NEAREST)) for distances in strange.values())
+    if nearest_set <= known:
+        raise ValueError(
+            f"foreign pictures begin at {nearest_set:.3f}, known ones end at {known:.3f}: no limit parts them"
+        )
+    return round(math.sqrt(known * nearest_set), 3)

@@ -2,8 +2,9 @@
 
 The validation part is of the training part's own sources and says too little of others: version 1.0.0 took its limit
 from there and refused 9.5 % of the test part instead of 3 %. Here the training pictures are put into clusters that look
-alike, the guard is fitted without each cluster in turn, and the limit accepts 95 % of the pictures left out so. Of the
-candidates the one wins whose limit is furthest from the foreign sets that may choose.
+alike, the guard is fitted without each cluster in turn, and 95 % of the pictures left out so must be known. Of the
+candidates the one wins for which the foreign sets that may choose are furthest beyond that distance; the limit lies
+halfway between the two.
 """
 
 import json
@@ -21,11 +22,10 @@ RECORD = Path(__file__).parent / "guard.json"
 CLUSTERS = 5
 FAMILIAR = 0.95
 """Share of the pictures of clusters left out that the guard must accept."""
-NEAREST = 0.05
-"""Quantile of a foreign set's distances that has to be far from the limit."""
 RULE = (
-    f"{FAMILIAR} quantile of the training pictures' distance from the pictures of the other clusters, {CLUSTERS} "
-    "clusters of pictures that look alike; of two sets of features the one further from foreign pictures"
+    f"halfway, in ratio, from the {FAMILIAR} quantile of the training pictures' distance from the pictures of the other "
+    f"clusters ({CLUSTERS} clusters of pictures that look alike) to the {guard.NEAREST} quantile of the nearest foreign "
+    "set; of two sets of features the one further from foreign pictures"
 )
 
 
@@ -54,39 +54,38 @@ def choose(
         size: of the network's input.
     """
     seen, cluster = features(network, standardise(trains)), guard.clusters(trains, CLUSTERS)
-    names = foreign.available(data, "brain MR", [n for n in foreign.SETS if n not in foreign.APART])
-    if not names:
-        raise SystemExit(f"no foreign set lies in {data}: the guard cannot be chosen")
     strange = {
         name: torch.cat(
             [features(network, standardise(stretched(p[None], size))) for p in foreign.pictures(data, name, "L")]
         )
-        for name in names
+        for name in foreign.choosing(data, "brain MR")
     }
     compared: dict[str, Any] = {}
+    away: dict[str, dict[str, Tensor]] = {}
     for name, kept in candidates(seen.shape[1]).items():
         means, precision = guard.fit(seen[:, kept], labels)
         out = guard.held_out(seen[:, kept], labels, cluster)
-        limit = round(float(out.quantile(FAMILIAR)), 3)
-        away = {n: guard.nearest(f[:, kept], means, precision) for n, f in strange.items()}
-        known = guard.nearest(checks[:, kept], means, precision) > limit
+        edge = round(float(out.quantile(FAMILIAR)), 3)
+        away[name] = {n: guard.nearest(f[:, kept], means, precision) for n, f in strange.items()}
+        beyond = guard.nearest(checks[:, kept], means, precision) > edge
         compared[name] = {
-            "limit": limit,
-            "refused": {
-                "validation part": measures.proportion(int(known.sum()), len(known)),
+            "known within": edge,
+            "beyond it": {
+                "validation part": measures.proportion(int(beyond.sum()), len(beyond)),
                 "each cluster, left out": [
-                    round(float((out[cluster == c] > limit).float().mean()), 3) for c in range(CLUSTERS)
+                    round(float((out[cluster == c] > edge).float().mean()), 3) for c in range(CLUSTERS)
                 ],
-                **{n: measures.proportion(int((d > limit).sum()), len(d)) for n, d in away.items()},
+                **{n: measures.proportion(int((d > edge).sum()), len(d)) for n, d in away[name].items()},
             },
-            "nearest foreign pictures, in limits": {
-                n: round(float(d.quantile(NEAREST)) / limit, 3) for n, d in away.items()
+            "nearest foreign pictures, as parts of it": {
+                n: round(float(d.quantile(guard.NEAREST)) / edge, 3) for n, d in away[name].items()
             },
         }
-    chosen = max(compared, key=lambda n: min(compared[n]["nearest foreign pictures, in limits"].values()))
+    chosen = max(compared, key=lambda n: min(compared[n]["nearest foreign pictures, as parts of it"].values()))
+    limit = guard.halfway(compared[chosen]["known within"], away[chosen])
     kept = candidates(seen.shape[1])[chosen]
     network.guard_means.copy_(guard.fit(seen, labels)[0])
     network.guard_precision.copy_(guard.without(guard.fit(seen[:, kept], labels)[1], kept))
-    record = {"rule": RULE, "chosen": chosen, "compared": compared}
+    record = {"rule": RULE, "chosen": chosen, "limit": limit, "compared": compared}
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return compared[chosen]["limit"], record
+    return limit, record

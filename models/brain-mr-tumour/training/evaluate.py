@@ -172,11 +172,12 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     data = dataset.folder(asked.data)
     digest = hashlib.sha256(GRAPH.read_bytes()).hexdigest()
-    if RECORD.is_file() and json.loads(RECORD.read_text(encoding="utf-8"))["graph_sha256"] == digest:
-        sys.stderr.write("evaluation.json already holds the test result of this graph.\n")
-        raise SystemExit(1)
     metadata = json.loads((FOLDER / "configs/metadata.json").read_text(encoding="utf-8"))
     hub = metadata["hub"]
+    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    if before.get("graph_sha256") == digest and before["test"]["guard"]["limit"] == hub["guard"]["limit"]:
+        sys.stderr.write("evaluation.json already holds the test result of this graph at this limit of its guard.\n")
+        raise SystemExit(1)
     graph = torch.export.load(GRAPH).module()
     parts = dataset.divide(dataset.read(data))
     foreigners = foreign.refused(
@@ -191,9 +192,8 @@ def main() -> None:
     }
     checked = describe(parts.validation, ask(graph, parts.validation.pixels), hub, parts.training.groups)
     if asked.guard_only:
-        record = json.loads(RECORD.read_text(encoding="utf-8"))
-        require_same_network(record["validation"], checked)
-        record |= named | {"foreign_pictures_refused": foreigners, "validation": checked}
+        require_same_network(before["validation"], checked)
+        record = before | named | {"foreign_pictures_refused": foreigners, "validation": checked}
         record["test"]["guard"] = guarded(parts.test, ask(graph, parts.test.pixels), hub)
         record["opened"].append(f"{metadata['version']}, {named['date']}: the guard's shares alone")
         RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Make the released package of `weights.pt`: calibration, operating point, guard, self-check, metadata.
 
-Run after `train.py`; uses the training and validation parts only:
+Run after `train.py`; uses the training and validation parts, and the foreign sets that may choose a guard:
     PYTHONPATH=.:models python models/cxr-pneumonia-paediatric/training/package.py --data FOLDER
 """
 
@@ -19,7 +19,7 @@ from released import chest_net, known_picture
 from torch import Tensor
 from train import ARCHITECTURE, HERE, SIZE, Part, load
 
-from learning import guard
+from learning import foreign, guard
 from learning.augment import vary
 from learning.calibration import platt
 from learning.network import EvidenceNet, Reading
@@ -28,7 +28,12 @@ from learning.pictures import standardise
 SENSITIVITY = 0.95
 """Least sensitivity on the validation part at the operating point."""
 FAMILIAR = 0.97
-"""Share of the validation part that the guard must accept; at 0.99 a quarter of the retina photographs passed."""
+"""Share of the validation part that must be known to the guard; at 0.99 a quarter of the retina photographs passed."""
+OWN = "chest radiograph"
+RULE = (
+    f"halfway, in ratio, from the {FAMILIAR} quantile of the distance on the validation part to the {guard.NEAREST} "
+    "quantile of the nearest foreign set"
+)
 
 
 def readings(network: EvidenceNet, standardised: Tensor) -> Reading:
@@ -45,7 +50,7 @@ def operating_point(probability: NDArray[np.float64], labels: NDArray[np.int64])
     return float(max(kept))
 
 
-def fit_guard(network: EvidenceNet, trains: Part, checks: Reading) -> float:
+def fit_guard(network: EvidenceNet, trains: Part, checks: Reading, data: Path) -> float:
     """Set the guard's buffers from the training part as it is and varied; return the limit."""
     random = torch.Generator().manual_seed(0)
     plain = readings(network, standardise(trains.pictures)).features
@@ -54,14 +59,23 @@ def fit_guard(network: EvidenceNet, trains: Part, checks: Reading) -> float:
     means, precision = guard.fit(features, labels.long())
     network.guard_means.copy_(means)
     network.guard_precision.copy_(precision)
-    return round(float(guard.nearest(checks.features, means, precision).quantile(FAMILIAR)), 3)
+    strange = {
+        name: guard.nearest(
+            torch.cat([readings(network, prepare(p, SIZE)).features for p in foreign.pictures(data, name, "L")]),
+            means,
+            precision,
+        )
+        for name in foreign.choosing(data, OWN)
+    }
+    return guard.halfway(float(guard.nearest(checks.features, means, precision).quantile(FAMILIAR)), strange)
 
 
 def main() -> None:
     """Write `weights.pt` with its guard, and `metadata.json`."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
-    training, validation = dataset.split(dataset.read(dataset.folder(options.parse_args().data), "train"))
+    data = dataset.folder(options.parse_args().data)
+    training, validation = dataset.split(dataset.read(data, "train"))
     trains, checked = load(training), load(validation)
     network = chest_net(**ARCHITECTURE)  # type: ignore[arg-type]
     learned = torch.load(HERE / "weights.pt", weights_only=True)
@@ -71,7 +85,7 @@ def main() -> None:
     logit = checks.logits[:, 0]
     calibration = platt(logit, checked.labels)
     probability = torch.sigmoid(calibration["slope"] * logit.double() + calibration["intercept"]).numpy()
-    limit = fit_guard(network, trains, checks)
+    limit = fit_guard(network, trains, checks, data)
     torch.save(network.state_dict(), HERE / "weights.pt")
 
     declared: dict[str, Any] = json.loads((HERE / "declared.json").read_text(encoding="utf-8"))
@@ -87,7 +101,7 @@ def main() -> None:
             "threshold": operating_point(probability, validation.labels),
             "threshold_rule": f"highest threshold with a sensitivity of at least {SENSITIVITY} on the validation part",
         },
-        "guard": {"limit": limit, "rule": f"{FAMILIAR} quantile of the distance on the validation part"},
+        "guard": {"limit": limit, "rule": RULE},
         "explanation": declared["explanation"] | {"full": round(float(evidence.quantile(0.99)), 3)},
         "self_check": {"rows": rows, "columns": columns, "logit": round(known, 6)},
         "weights": {
