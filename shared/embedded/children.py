@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +20,8 @@ Child: TypeAlias = subprocess.Popen[bytes]
 
 PATIENCE_S = 20.0
 """How long a child may take to end before it is killed."""
+LET_GO_WITHIN_S = 20.0
+"""A server refuses to start while its killed predecessor, which ends by itself, still holds its memory or name."""
 
 
 def spawn(
@@ -65,6 +68,33 @@ def run(command: Sequence[str], *, log: Path, environment: Mapping[str, str], fo
         return child.wait()
     finally:
         kill(child)
+
+
+def await_server(
+    start: Callable[[], Child], answers: Callable[[], bool], *, name: str, log: Path, ready_s: float
+) -> None:
+    """Start a server, again if it ends beside a dying predecessor, and return once it answers.
+
+    Args:
+        start: spawns it.
+        answers: one try of a client.
+        name: of the server, for the message.
+        log: where its words go.
+        ready_s: how long one that lives may take.
+
+    Raises:
+        CannotStart: it ended each time, or lives and does not answer.
+    """
+    given_up = time.monotonic() + LET_GO_WITHIN_S
+    while True:
+        child, late = start(), time.monotonic() + ready_s
+        while child.poll() is None and time.monotonic() < late:
+            if answers():
+                return
+            time.sleep(0.05)
+        if child.poll() is None or time.monotonic() > given_up:
+            raise CannotStart(f"{name} did not start: {last_lines(log)}", fix=f"Look at {log}.")
+        time.sleep(0.2)
 
 
 def stop(child: Child, number: signal.Signals = signal.SIGTERM, *, patience_s: float = PATIENCE_S) -> None:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -30,8 +29,6 @@ from shared.embedded.machine import (
 
 OWNER = "hub_owner"
 READY_WITHIN_S = 30.0
-LET_GO_WITHIN_S = 15.0
-"""A server refuses to start while processes of a killed predecessor, which end by themselves, still hold its memory."""
 
 
 class Postgres:
@@ -61,8 +58,8 @@ class Postgres:
             "timezone": "UTC",
         }
         options = [part for name, value in arguments.items() for part in ("-c", f"{name}={value}")]
-        deadline = time.monotonic() + LET_GO_WITHIN_S
-        while True:
+
+        def spawned() -> children.Child:
             self._child = children.spawn(
                 [str(binaries / "postgres"), "-D", str(self._data), *options],
                 log=self.log,
@@ -71,12 +68,9 @@ class Postgres:
                 dying_signal="INT",
                 as_server=True,
             )
-            if self._answers(self._child):
-                return
-            if self._child.poll() is None or time.monotonic() > deadline:
-                message = f"PostgreSQL did not start: {children.last_lines(self.log)}"
-                raise CannotStart(message, fix=f"Look at {self.log}.")
-            time.sleep(0.2)
+            return self._child
+
+        children.await_server(spawned, self._answers, name="PostgreSQL", log=self.log, ready_s=READY_WITHIN_S)
 
     def stop(self) -> None:
         """Fast shutdown: connections are closed, everything committed is on disk."""
@@ -126,17 +120,12 @@ class Postgres:
             message = f"PostgreSQL could not make its files: {children.last_lines(self.log)}"
             raise CannotStart(message, fix=f"Look at {self.log}.")
 
-    def _answers(self, child: children.Child) -> bool:
-        """Wait until it does, or until it has ended or had its time."""
-        deadline = time.monotonic() + READY_WITHIN_S
-        while child.poll() is None and time.monotonic() < deadline:
-            try:
-                psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return True
-        return False
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _dsn(self, database: str) -> str:
         password = self._password(OWNER)

@@ -7,7 +7,6 @@ nothing of a RabbitMQ installed on the machine is read or written.
 import os
 import secrets
 import socket
-import time
 from pathlib import Path
 
 import pika
@@ -51,10 +50,14 @@ class RabbitMQ:
                 as_server=True,
             )
         server = next(root.glob(packages.RABBITMQ))
-        self._broker = children.spawn(
-            [str(server)], log=self.log, environment=environment, folder=self.folder, as_server=True
-        )
-        self._wait(self._broker)
+
+        def spawned() -> children.Child:
+            self._broker = children.spawn(
+                [str(server)], log=self.log, environment=environment, folder=self.folder, as_server=True
+            )
+            return self._broker
+
+        children.await_server(spawned, self._answers, name="RabbitMQ", log=self.log, ready_s=READY_WITHIN_S)
 
     def stop(self) -> None:
         """End the broker in order, then epmd."""
@@ -124,17 +127,13 @@ class RabbitMQ:
     def _epmd_folder(root: Path) -> list[str]:
         return [str(path.parent) for path in (root / "usr/lib/erlang").glob("erts-*/bin/epmd")]
 
-    def _wait(self, child: children.Child) -> None:
-        deadline = time.monotonic() + READY_WITHIN_S
-        while child.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection((LOOPBACK, self.port), timeout=1).close()  # pika logs each failure at length
-                pika.BlockingConnection(pika.URLParameters(self.url)).close()
-            except (AMQPError, OSError):
-                time.sleep(0.1)
-            else:
-                return
-        raise CannotStart(f"RabbitMQ did not start: {children.last_lines(self.log)}", fix=f"Look at {self.log}.")
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection((LOOPBACK, self.port), timeout=1).close()  # pika logs each failure at length
+            pika.BlockingConnection(pika.URLParameters(self.url)).close()
+        except (AMQPError, OSError):
+            return False
+        return True
 
     def _password(self) -> str:
         path = self.folder / "password"

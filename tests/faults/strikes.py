@@ -14,13 +14,10 @@ from disks import Disk
 from psycopg import sql
 
 from services.simulator.mood import Mood
-from shared.embedded import CannotStart, Hub
+from shared.embedded import Hub
 
 WORST_MOMENT_S: Final = 15.0
 """How long to wait for the moment in which a crash does the most harm; without it, any moment."""
-
-RESTARTED_WITHIN_S: Final = 20.0
-"""A broker that does not start while its killed predecessor still dies is started again, as an init system does."""
 
 
 WAITS: Final = (
@@ -64,7 +61,7 @@ def broker_killed(site: Site) -> Iterator[None]:
     """The broker crashes."""
     site.hub.stack.kill_broker()
     yield
-    _again(site.hub.stack.start_broker)
+    site.hub.stack.start_broker()
 
 
 @contextmanager
@@ -184,19 +181,6 @@ def _in_time(moment: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WORST_MOMENT_S
     while time.monotonic() < deadline and not moment():
         time.sleep(0.01)
-
-
-def _again(start: Callable[[], None]) -> None:
-    deadline = time.monotonic() + RESTARTED_WITHIN_S
-    while True:
-        try:
-            start()
-        except CannotStart:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-        else:
-            return
 
 
 FAULTS: Final = (
