@@ -23,9 +23,9 @@ CLUSTERS = 5
 FAMILIAR = 0.95
 """Share of the pictures of clusters left out that the guard must accept."""
 RULE = (
-    f"halfway, in ratio, from the {FAMILIAR} quantile of the training pictures' distance from the pictures of the other "
-    f"clusters ({CLUSTERS} clusters of pictures that look alike) to the {guard.NEAREST} quantile of the nearest foreign "
-    "set; of two sets of features the one further from foreign pictures"
+    f"halfway, in ratio, from the {FAMILIAR} quantile of the training pictures' distance from the pictures of the "
+    f"other clusters ({CLUSTERS} clusters of pictures that look alike) to the {guard.NEAREST} quantile of the nearest "
+    "foreign set; of two sets of features the one further from foreign pictures"
 )
 
 
