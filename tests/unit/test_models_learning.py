@@ -104,3 +104,11 @@ def test_maps_that_do_not_depend_on_the_weights_are_found_alike() -> None:
     _, maps = _spotted()
     assert sanity.likeness(maps, 2 * maps + 1).tolist() == pytest.approx([1.0] * 4)
     assert sanity.likeness(maps, maps.flip(1)).max() < 0.1
+
+
+def test_the_limit_has_the_same_room_to_what_is_known_and_to_the_nearest_foreign_set() -> None:
+    strange = {"near": torch.linspace(16, 26, 101), "far": torch.linspace(40, 60, 101)}  # 5 % of `near` within 16.5
+    limit = guard.halfway(4.0, strange)
+    assert limit / 4.0 == pytest.approx(16.5 / limit, rel=1e-3)
+    with pytest.raises(ValueError, match="no limit parts them"):
+        guard.halfway(17.0, strange)
