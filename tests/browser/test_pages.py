@@ -9,12 +9,15 @@ from io import BytesIO
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
 
 from services.simulator.demo.people import People
 from services.simulator.demo.steps import Progress, Step
 from services.simulator.demo.story import BEFORE_A_HUMAN
 from services.simulator.demo.watch import follow, send
 from services.simulator.domain import Examination
+from services.simulator.fhir import announcement
 from services.simulator.hospital import Hospital
 from services.simulator.instances import part10
 from shared.embedded import Hub
@@ -191,6 +194,39 @@ def test_an_image_that_comes_after_the_answer_is_called_unread(
     while not late() and time.monotonic() < deadline:
         page.wait_for_timeout(100)
     expect(page.locator("#late")).to_contain_text("1 image came after the AI had looked at this study")
+    assert violations(page) == []
+    assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
+def test_a_study_of_which_an_image_cannot_be_read_says_so_beside_its_answer(
+    signed_in: Open,
+    hospital: Hospital,
+    new_study: Callable[..., Examination],
+    violations: Callable[[Page], list[str]],
+    scheme: str,
+    width: int,
+) -> None:
+    case = Progress(new_study("pneumonia", "urgent", "announcement"))
+    announced = announcement(case.examination)
+    study = next(e["resource"] for e in announced["entry"] if e["resource"]["resourceType"] == "ImagingStudy")
+    study["numberOfInstances"] = study["series"][0]["numberOfInstances"] = 2
+    assert hospital.write("POST", "/fhir/$process-message", announced).is_success
+    broken = dcmread(BytesIO(part10(case.examination)))
+    broken.SOPInstanceUID = broken.file_meta.MediaStorageSOPInstanceUID = f"{broken.SOPInstanceUID}.2"
+    broken.InstanceNumber = 2
+    broken.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    broken.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(200)])
+    broken["PixelData"].is_undefined_length = True
+    written = BytesIO()
+    broken.save_as(written, enforce_file_format=True)
+    hospital.send_files(case.examination, file=written.getvalue())
+    hospital.send_files(case.examination)
+    assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
+    page = review(signed_in, case, scheme=scheme, width=width)
+    page.get_by_role("button", name="Abnormal").click()
+    expect(page.locator("#images")).to_contain_text("it read 1 of 2 images; 1 could not be decoded")
+    expect(page.locator("#images")).to_contain_text("says nothing about the others")
     assert violations(page) == []
     assert overflow(page) <= 0
 
