@@ -14,7 +14,8 @@ from services.imaging.domain.study import Announcement, State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
 from services.imaging.tasks import answering, results, watching
-from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
+from services.imaging.tasks.reading import Kept, keep, look_at, read
+from services.imaging.tasks.volumes import Predict
 from services.imaging.tasks.worker import worker
 from shared import inbox, outbox
 from shared.errors import HubError
@@ -123,7 +124,7 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     else:
         reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
         if not isinstance(reading, Refusal):
-            reading = replace(reading, finding=reading.finding.beside(left_out(instances, pictures)))
+            reading = replace(reading, finding=reading.finding.beside(left_out(instances, reading.pictures)))
         answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
