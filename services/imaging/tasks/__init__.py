@@ -107,6 +107,7 @@ def refuse_unread(session: store.Session, message: Message) -> None:
 
 
 @worker.on(Event.STUDY_COMPLETED, exhausted=refuse_unread)
+@worker.on(Event.VOLUME_DUE, exhausted=refuse_unread)
 def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     """Read the study with the model that is meant for it, and say what was found, or why nothing was."""
     uid = fhir.study_uid(message)
@@ -117,6 +118,9 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         return  # read before, revoked, or in a human's hands
     model, pictures = _choose(study, instances, known)
     answer: Kept | Refusal
+    if model.use.volume and message.event is Event.STUDY_COMPLETED and not isinstance(pictures, Refusal):
+        _pass_on(message, study)  # a picture never waits for a volume
+        return
     if denied:
         answer = denied
     elif isinstance(pictures, Refusal):
@@ -142,6 +146,14 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
             watching.keep(session, known, study, instances, model, answer)
         if said and not denied and not fhir.is_test_subject(study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
+
+
+def _pass_on(message: Message, study: Study) -> None:
+    """To the worker of volumes."""
+    with store.transaction() as session:
+        if inbox.claim(session, message.id):
+            outbox.add(session, fhir.volume_due(study, answering.issuers(), message))
+    log.info("volume_passed_on", study=study.uid)
 
 
 def _say(session: store.Session, study: Study, model: Model, answer: Kept | Refusal) -> Message | None:

@@ -23,7 +23,7 @@ from services.imaging.settings import settings
 from services.imaging.store.tables import SHADOW_ANSWER
 from services.imaging.tasks import announce_study, read_in_shadow, read_study
 from services.imaging.tasks.results import make_results
-from shared.events import Event
+from shared.events import Event, queue_of
 from shared.fhir.message import Message
 
 OBLIQUE = turned(20, -15, 10)
@@ -58,6 +58,10 @@ def read(imaging: Any, announcement: Any, child: Any) -> Callable[..., Any]:
         one = child(study=str(instances[0].StudyInstanceUID), patient=str(instances[0].PatientID))
         announce_study(announcement(one, instances=len(instances)))
         read_study(hub.said(Event.STUDY_COMPLETED)[-1])
+        for due in hub.said(Event.VOLUME_DUE):
+            assert queue_of("imaging", due.lane, due.event) == "imaging.volumes.routine"
+            assert not hub.said(Event.ANALYSIS_COMPLETED, Event.ANALYSIS_REFUSED)
+            read_study(due)
         return hub
 
     return ask
