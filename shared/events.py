@@ -31,6 +31,7 @@ class Event(StrEnum):
     STUDY_HELD = "imaging.study-held"
     ANALYSIS_COMPLETED = "imaging.analysis-completed"
     ANALYSIS_REFUSED = "imaging.analysis-refused"
+    VOLUME_DUE = "imaging.volume-due"
     RESULTS_DUE = "imaging.results-due"
     RESULTS_MADE = "imaging.results-made"
     RESULTS_STORED = "imaging.results-stored"
@@ -95,6 +96,7 @@ TO_IMAGING: Final = frozenset(
         Event.STUDY_COMPLETED,
         Event.QUIET_PERIOD_ENDED,
         Event.SHADOW_DUE,
+        Event.VOLUME_DUE,
         Event.RESULTS_DUE,
         Event.RESULTS_MADE,
         Event.REPORT_SIGNED,
@@ -124,7 +126,10 @@ SUBSCRIPTIONS: Final[dict[str, frozenset[Event]]] = {
 """Which service hears which event; results_sharing hears all, for the timeline and the audit."""
 
 APART: Final[dict[str, dict[str, frozenset[Event]]]] = {
-    "imaging": {"results": frozenset({Event.RESULTS_DUE, Event.RESULTS_MADE})}
+    "imaging": {
+        "results": frozenset({Event.RESULTS_DUE, Event.RESULTS_MADE}),
+        "volumes": frozenset({Event.VOLUME_DUE}),
+    }
 }
 """Work of a service that its other work must never wait for: queues and a worker process of its own."""
 

@@ -24,6 +24,10 @@ _SCHEMES: Final = {
 _LONGEST_MEANING: Final = 64
 
 PER_CENT: Final = CodedConcept("%", "UCUM", "Percent")
+MILLILITRE: Final = CodedConcept("mL", "UCUM", "milliliter")
+MILLIMETRE: Final = CodedConcept("mm", "UCUM", "millimeter")
+VOLUME: Final = CodedConcept("118565006", "SCT", "Volume")
+LONGEST: Final = CodedConcept("103339001", "SCT", "Long Axis")
 STATE: Final = CodedConcept("finding-state", OWN, "AI finding state")
 FLAGGED: Final = CodedConcept("flagged", OWN, "Flagged: at or above the threshold")
 NOT_FLAGGED: Final = CodedConcept("not-flagged", OWN, "Not flagged: below the threshold")

@@ -15,27 +15,34 @@ _NUMBERS: Final = {
     "SliceThickness": ("PixelMeasuresSequence", 1),
     "ImageOrientationPatient": ("PlaneOrientationSequence", 6),
     "ImagePositionPatient": ("PlanePositionSequence", 3),
+    "RescaleSlope": ("PixelValueTransformationSequence", 1),
+    "RescaleIntercept": ("PixelValueTransformationSequence", 1),
 }
 """In which functional group a value stands, and of how many numbers it is."""
 
+_PLACE: Final = ("PixelSpacing", "SliceThickness", "ImageOrientationPatient", "ImagePositionPatient")
 _LENGTHS: Final = frozenset({"PixelSpacing", "SliceThickness"})
 """Above 0."""
 
 
-def place_of(source: Dataset, frame: int) -> dict[str, Any]:
+def place_of(source: Dataset, frame: int, thickness: float | None = None) -> dict[str, Any]:
     """Pixel spacing, and frame of reference, orientation and position where all of these are known.
 
     Args:
         frame: from 1.
+        thickness: millimetres, of a slice whose header does not say it.
     """
-    known = {keyword: found for keyword in _NUMBERS if (found := _numbers(source, frame, keyword))}
+    known = {keyword: found for keyword in _PLACE if (found := numbers(source, frame, keyword))}
+    if thickness is not None:
+        known.setdefault("SliceThickness", [thickness])
     reference = str(source.get("FrameOfReferenceUID") or "")
-    if reference and len(known) == len(_NUMBERS):
+    if reference and len(known) == len(_PLACE):
         return {"FrameOfReferenceUID": reference, **known, "SliceThickness": known["SliceThickness"][0]}
     return {keyword: value for keyword, value in known.items() if keyword == "PixelSpacing"}
 
 
-def _numbers(source: Dataset, frame: int, keyword: str) -> list[float]:
+def numbers(source: Dataset, frame: int, keyword: str) -> list[float]:
+    """The numbers of an element of a frame (from 1); none where they are not said, or are no such numbers."""
     group, count = _NUMBERS[keyword]
     for holder in (*_items(source, frame, group), source):
         with suppress(TypeError, ValueError):

@@ -28,12 +28,12 @@ from highdicom.sr import (
     SourceImageForRegion,
     SourceImageForSegmentation,
     TextContentItem,
-    TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
 
 from services.imaging.dicom import coding
 from services.imaging.dicom.told import MANUFACTURER, Told, finished
+from services.imaging.dicom.volume_report import measured
 from services.imaging.domain.model import Concept, Model
 from services.imaging.domain.reading import Region, not_checked
 from services.imaging.domain.results import Kind, uid_of
@@ -47,10 +47,13 @@ def structured_report(told: Told, segmentation: Dataset | None) -> Dataset:
     Args:
         segmentation: whose segment the measurement is of; None where there is none.
     """
-    groups = []
+    groups: list[Any] = []
     if any(category.flags for category in told.model.categories):
         groups.append(_finding(told))
-    if told.model.measure:
+    if extent := told.finding.opinion.extent:
+        shared = _shared(told, told.model.measure.what if told.model.measure else told.model.finding)
+        groups += measured(told, extent, segmentation, shared)
+    elif told.model.measure:
         groups.append(_measure(told, segmentation))
     content = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=device(told.model)),
@@ -132,24 +135,25 @@ def _group(
     evaluations: list[QualitativeEvaluation],
     place: ImageRegion | ReferencedSegmentationFrame | None,
 ) -> Group:
-    shared: dict[str, Any] = {
-        "tracking_identifier": TrackingIdentifier(
-            uid=told.uid("tracking", what.text), identifier=f"{told.model.name} {what.text}"[:64]
-        ),
-        "finding_type": coding.concept(what),
-        "finding_sites": [FindingSite(coding.concept(told.model.region))] if told.model.region else None,
-        "algorithm_id": AlgorithmIdentification(
-            told.model.name, told.model.version, parameters=[f"SHA-256 of the model package: {told.model.digest}"]
-        ),
-        "measurements": measurements,
-        "qualitative_evaluations": evaluations,
-    }
+    shared = _shared(told, what) | {"measurements": measurements, "qualitative_evaluations": evaluations}
     if isinstance(place, ImageRegion):
         return PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=place, **shared)
     if place is not None:
         return PlanarROIMeasurementsAndQualitativeEvaluations(referenced_segment=place, **shared)
     picture = SourceImageForMeasurementGroup(told.source.SOPClassUID, told.source.SOPInstanceUID, told.frames())
     return MeasurementsAndQualitativeEvaluations(source_images=[picture], **shared)
+
+
+def _shared(told: Told, what: Concept) -> dict[str, Any]:
+    """What every group says: of what, where, and which program."""
+    return {
+        "tracking_identifier": told.tracking(what),
+        "finding_type": coding.concept(what),
+        "finding_sites": [FindingSite(coding.concept(told.model.region))] if told.model.region else None,
+        "algorithm_id": AlgorithmIdentification(
+            told.model.name, told.model.version, parameters=[f"SHA-256 of the model package: {told.model.digest}"]
+        ),
+    }
 
 
 def _share(name: CodedConcept, value: float) -> Measurement:

@@ -30,7 +30,7 @@ def segmentation(told: Told) -> Dataset | None:
         source_images=[_alone(told)],
         pixel_array=frames[np.newaxis],
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[_segment(told, number, place) for place, number in enumerate(shown, start=1)],
+        segment_descriptions=[described(told, number, place) for place, number in enumerate(shown, start=1)],
         content_label="AI",
         content_description=f"{told.model.title}: unsigned"[:64],
         **told.naming(Kind.SEGMENTATION),
@@ -72,7 +72,7 @@ def _name_source(made: Dataset, told: Told) -> None:
                     source.ReferencedFrameNumber = told.frames()
 
 
-def _segment(told: Told, number: int, place: int) -> SegmentDescription:
+def described(told: Told, number: int, place: int) -> SegmentDescription:
     """How segment `place` is described, made of category `number`."""
     category, model = told.model.categories[number - 1], told.model
     return SegmentDescription(

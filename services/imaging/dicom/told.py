@@ -1,21 +1,37 @@
 """What the DICOM objects of one answer are made of, and what all of them have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+from highdicom.sr import TrackingIdentifier
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from services.imaging.dicom import identity
 from services.imaging.dicom.derived import FIRST_SERIES
-from services.imaging.domain.model import Model
+from services.imaging.domain.model import Concept, Model
 from services.imaging.domain.reading import Finding
 from services.imaging.domain.results import Kind, instance_uid
 
 MANUFACTURER: Final = "Consilium"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of a volume.
+
+    Attributes:
+        frame: from 1, of `frames`.
+        apart: millimetres to the next slice.
+    """
+
+    header: Dataset
+    frame: int
+    frames: int
+    apart: float
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,8 @@ class Told:
         picture: that picture as a reader sees it, see `pixels.picture`.
         heat: evidence on the picture, shape (rows, columns) of any size, 0..255; None where the model explains nothing.
         mask: shape of the picture, 0 or the number, from 1, of the model's category; None where it segments nothing.
+            Of a volume (slices, rows, columns).
+        planes: of a volume that was segmented its slices, in the order of the mask.
         at: when the model answered; every object says so.
     """
 
@@ -37,6 +55,7 @@ class Told:
     heat: NDArray[np.float32] | None
     mask: NDArray[np.uint8] | None
     at: datetime
+    planes: Sequence[Slice] = ()
 
     @property
     def evidence(self) -> Dataset:
@@ -50,6 +69,10 @@ class Told:
     def segments(self) -> list[int]:
         """Numbers of the categories that the mask shows somewhere."""
         return [] if self.mask is None else [int(number) for number in np.unique(self.mask) if number]
+
+    def tracking(self, what: Concept) -> TrackingIdentifier:
+        """The same whenever the same finding is made again."""
+        return TrackingIdentifier(uid=self.uid("tracking", what.text), identifier=f"{self.model.name} {what.text}"[:64])
 
     def frames(self) -> list[int] | None:
         """How to name the frame that was read; None where the picture has one only."""

@@ -47,7 +47,7 @@ class Trial:
     """What the graph did with the package's own test picture, in a process of its own.
 
     Attributes:
-        shapes: of each output, in order, for a batch of two pictures.
+        shapes: of each output, in order, for a batch of two pictures, or for one volume.
         difference: largest difference from the answer that the package promises.
     """
 
@@ -171,18 +171,19 @@ def _answers(candidate: Candidate, model: Model) -> Iterator[Problem]:
         return
     where = f"{METADATA}: hub.outputs"
     shapes = candidate.trial.shapes
-    wanted = {"classification": 2, "segmentation": 4}[model.task]
+    spatial, batch, asked = (3, 1, "one volume") if model.use.volume else (2, 2, "two pictures")
+    wanted = {"classification": 2, "segmentation": 2 + spatial}[model.task]
     for name in candidate.outputs:
         shape = shapes.get(name)
         channels = shape[1] if shape and len(shape) > 1 else None
         fits = {
             "logits": bool(shape) and len(shape or ()) == wanted and channels == len(model.categories),
-            "evidence": bool(shape) and len(shape or ()) == 4 and channels in {1, len(model.categories)},  # noqa: PLR2004
+            "evidence": bool(shape) and len(shape or ()) == 2 + spatial and channels in {1, len(model.categories)},
             "distance": bool(shape) and len(shape or ()) == 1,
         }.get(name, False)
-        if not fits or (shape or (0,))[0] != 2:  # noqa: PLR2004 (two pictures went in)
+        if not fits or (shape or (0,))[0] != batch:
             yield Problem(
-                f"the graph answers {name} of shape {shape} for two pictures and {len(model.categories)} classes",
+                f"the graph answers {name} of shape {shape} for {asked} and {len(model.categories)} classes",
                 where,
                 "Name the outputs in the graph's order; see docs/models.md for their shapes.",
             )

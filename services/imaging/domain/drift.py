@@ -23,7 +23,7 @@ STATISTICS: Final = {
     "megapixels": "size of the picture",
     "aspect": "columns over rows",
     "distance": "from the pictures that the model learnt from, as its own guard measures it",
-    "score": "what the model said: calibrated probability of the class that counts, or the measure as a share",
+    "score": "what the model said: probability of the class that counts, or the measure as a share (of mL: litres)",
 }
 """What is watched of each answer, in words."""
 

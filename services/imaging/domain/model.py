@@ -35,11 +35,13 @@ class Category:
     Attributes:
         threshold: calibrated probability from which it is flagged; in a segmentation, from which a pixel belongs to it.
         flags: whether it is a finding that a reader is to be told of; "no tumour" is none.
+        marks: in a segmentation, whether its pixels are marked; those of the background are not.
     """
 
     what: Concept
     threshold: float
     flags: bool
+    marks: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Measure:
 
     Attributes:
         unit: UCUM.
-        of: `picture` or `field of view`.
+        of: `picture` or `field of view`; empty for what is no share.
     """
 
     what: Concept
@@ -65,6 +67,19 @@ class Spacing:
 
 
 @dataclass(frozen=True)
+class VolumeUse:
+    """A series is one input.
+
+    Attributes:
+        slices: at least.
+        apart: millimetres between slices; None: any.
+    """
+
+    slices: int
+    apart: Spacing | None = None
+
+
+@dataclass(frozen=True)
 class IntendedUse:
     """For which pictures a model was made, as its package says.
 
@@ -77,6 +92,7 @@ class IntendedUse:
         photometric: Photometric Interpretation (0028,0004). Empty: any.
         spacing: None: any, also unknown.
         frames: an instance of more frames is not read; each frame is a picture.
+        volume: which series are one input each; None: each picture is one.
     """
 
     modalities: frozenset[str]
@@ -87,6 +103,7 @@ class IntendedUse:
     photometric: frozenset[str] = frozenset()
     spacing: Spacing | None = None
     frames: int = 1
+    volume: VolumeUse | None = None
 
     def overlaps(self, other: "IntendedUse") -> bool:
         """Whether a study could be meant for both: by modality, body part and age."""

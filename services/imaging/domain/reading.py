@@ -35,6 +35,8 @@ class Reason(StrEnum):
     PHOTOMETRIC = "photometric"
     PIXEL_SPACING = "pixel-spacing"
     FRAMES = "frames"
+    SERIES = "series"
+    VOLUME = "volume"
     UNLIKE_TRAINING_DATA = "unlike-training-data"
     DISABLED = "disabled"
     UNREADABLE = "unreadable"
@@ -105,6 +107,35 @@ class Coverage(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Extent:
+    """What a model says of a volume.
+
+    Attributes:
+        slices: how many were read, as one.
+        marked: how many of them show what it marked.
+        first, last: the outermost of these, as the scanner numbers them.
+        longest_mm: between the centres of the two marked voxels that are farthest apart.
+        millilitres: of each category; empty where nothing is segmented.
+    """
+
+    slices: int
+    marked: int = 0
+    first: str = ""
+    last: str = ""
+    longest_mm: float = 0.0
+    millilitres: tuple[float, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Where, for a person; empty where nothing is marked."""
+        if not self.marked:
+            return ""
+        where = self.first if self.first == self.last else f"{self.first} to {self.last}"
+        longest = f", largest extent {self.longest_mm:.0f} mm" if self.longest_mm else ""
+        return f"on {self.marked} of {self.slices} slices, {where}{longest}"
+
+
+@dataclass(frozen=True)
 class Opinion:
     """What the model says of one picture.
 
@@ -115,6 +146,7 @@ class Opinion:
         frame: from 1.
         measure: what a segmentation measured, in the model's unit.
         looks: statistics of the picture, see `domain.drift.STATISTICS`.
+        extent: of a volume, whose most telling slice `instance`, `frame` and `region` name; None of a picture.
     """
 
     instance: Instance
@@ -124,6 +156,7 @@ class Opinion:
     frame: int = 1
     measure: float | None = None
     looks: Mapping[str, float] = field(default_factory=dict, compare=False)
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +186,7 @@ class Finding:
 def eligible(
     instances: Sequence[Instance], announced_birth: date | None, announced_parts: Sequence[str], use: IntendedUse
 ) -> list[Instance] | Refusal:
-    """The instances of a study that a model may read, or why it may read none.
+    """The instances of a study that a model may read, or why it may read none; for volumes `series.readable` is next.
 
     Args:
         announced_parts: body parts as the announcement says, for files that say none.
@@ -268,7 +301,7 @@ def _refuse_form(pictures: list[Instance], use: IntendedUse) -> list[Instance] |
         pictures = [picture for picture in pictures if _is_spaced(picture, use)]
         if not pictures:
             return Refusal(Reason.PIXEL_SPACING, "pixels too large, too small or of unknown size")
-    if any(picture.frames > use.frames for picture in pictures):
+    if not use.volume and any(picture.frames > use.frames for picture in pictures):
         return Refusal(Reason.FRAMES, "more frames than the model reads")
     return pictures
 

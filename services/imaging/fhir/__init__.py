@@ -17,6 +17,7 @@ from services.imaging.fhir.studies import (
     study_completed,
     study_held,
     study_uid,
+    volume_due,
 )
 from services.imaging.fhir.words import reader_word
 
@@ -39,4 +40,5 @@ __all__ = [
     "study_completed",
     "study_held",
     "study_uid",
+    "volume_due",
 ]

@@ -12,6 +12,7 @@ from services.imaging.domain.model import Concept, Model
 from services.imaging.domain.reading import Coverage, Finding, Refusal, Region, not_checked
 from services.imaging.domain.results import Kind, instance_uid, kinds
 from services.imaging.domain.study import Issuers, Study
+from services.imaging.fhir.extents import COMPONENT_SYSTEM, concept, extent_of
 from services.imaging.fhir.studies import imaging_study
 from shared.events import Event
 from shared.fhir import codes
@@ -19,7 +20,6 @@ from shared.fhir.message import Message
 
 REPORT_CODE: Final = {"system": codes.LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
 STATE_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-state"
-COMPONENT_SYSTEM: Final = f"{codes.BASE}/CodeSystem/finding-component"
 DIGEST_SYSTEM: Final = f"{codes.BASE}/NamingSystem/model-digest"
 STRUCTURE: Final = f"{codes.BASE}/StructureDefinition"
 CONFIDENCE: Final = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/AIconfidence"
@@ -51,6 +51,7 @@ def analysis_completed(
         said.append(basis.observation(model.measure.what, "measure") | shared | _measured(model, finding))
     for observation in said:
         observation["component"] = [*observation.get("component", []), *_images(finding.coverage)]
+        observation["component"] += extent_of(model, finding.opinion.extent) if "valueQuantity" in observation else []
     report = basis.report(said, _sentence(model, finding))
     report["extension"] = [
         _dicom_result(kind, instance_uid(study.uid, model, kind))
@@ -109,14 +110,14 @@ class _Basis:
             "meta": {"security": [codes.AI_ASSERTED]},
             "status": "preliminary",
             "category": [{"coding": [_CATEGORY]}],
-            "code": _concept(what),
+            "code": concept(what),
             "subject": self.subject(),
             "effectiveDateTime": self.picture.get("started", self.at),
             "issued": self.at,
             "device": self.device_reference(),
             "derivedFrom": [self.picture_reference()],
         }
-        return made | ({"bodySite": _concept(self.model.region)} if self.model.region else {})
+        return made | ({"bodySite": concept(self.model.region)} if self.model.region else {})
 
     def report(self, said: list[dict[str, Any]], conclusion: str) -> dict[str, Any]:
         number = f"ai-{self.study.uid}-{self.model.name}-{self.model.version}"
@@ -176,7 +177,7 @@ def _found(model: Model, finding: Finding) -> dict[str, Any]:
     components = [_component("probability", finding.probability), _component("threshold", category.threshold)]
     if len(model.categories) > 1:
         components += [
-            {"code": _concept(each.what), "valueQuantity": _share(score)}
+            {"code": concept(each.what), "valueQuantity": _share(score)}
             for each, score in zip(model.categories, finding.opinion.scores, strict=True)
         ]
     state = "flagged" if finding.flagged else "not-flagged"
@@ -212,8 +213,9 @@ def _sentence(model: Model, finding: Finding) -> str:
         numbers = f"probability {finding.probability:.2f}, threshold {category.threshold:.2f}"
         said.append(f"{verb} {_lowered(category.what.text)}{_place(finding)}: {numbers}")
     if model.measure:
-        value = f"{opinion.measure or 0.0:.1f} {model.measure.unit}"
-        said.append(f"measures {_lowered(model.measure.what.text)} {value} of the {model.measure.of}{_place(finding)}")
+        of = f" of the {model.measure.of}" if model.measure.of else ""
+        value = f"{opinion.measure or 0.0:.1f} {model.measure.unit}{of}"
+        said.append(f"measures {_lowered(model.measure.what.text)} {value}{_place(finding)}")
     images = "" if finding.coverage.is_whole else f" {finding.coverage.words}."
     return (
         f"The program {model.name} {model.version} {'; it '.join(said)}.{images} Unsigned: a machine's opinion, "
@@ -222,7 +224,9 @@ def _sentence(model: Model, finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> str:
-    instance = finding.opinion.instance
+    instance, extent = finding.opinion.instance, finding.opinion.extent
+    if extent:
+        return f" {extent.words}" if extent.words else f" in a volume of {extent.slices} slices"
     image = f" on image {instance.number}" if instance.number is not None else ""
     frame = f" frame {finding.opinion.frame}" if instance.frames > 1 else ""
     read = finding.coverage.read
@@ -231,14 +235,6 @@ def _place(finding: Finding) -> str:
 
 def _lowered(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
-def _concept(what: Concept) -> dict[str, Any]:
-    codings = [
-        {"system": code.system, "code": code.code} | ({"display": code.display} if code.display else {})
-        for code in what.codes
-    ]
-    return ({"coding": codings} if codings else {}) | {"text": what.text}
 
 
 def _fractions(region: Region) -> str:

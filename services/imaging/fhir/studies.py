@@ -211,6 +211,12 @@ def shadow_due(study: Study, issuers: Issuers, answered: Message) -> Message:
     return Message.build(Event.SHADOW_DUE, Lane.ROUTINE, correlation, [imaging_study(study, issuers)], id=number)
 
 
+def volume_due(study: Study, issuers: Issuers, completed: Message) -> Message:
+    """A model of volumes is to read it, apart from those that read pictures."""
+    number = str(uuid5(NAMESPACE_OID, f"{completed.id}|volume"))
+    return _results(study, Event.VOLUME_DUE, imaging_study(study, issuers), number)
+
+
 def results_due(study: Study, issuers: Issuers, answered: Message) -> Message:
     """The answer is said; its DICOM objects are to be made."""
     number = str(uuid5(NAMESPACE_OID, f"{answered.id}|results"))

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from services.imaging.domain.model import Model
 from services.imaging.domain.reading import best
@@ -20,11 +19,12 @@ from services.imaging.inference import package
 from services.imaging.inference.graph import PLAIN, Run
 from services.imaging.inference.package import Package
 from services.imaging.inference.prediction import Prediction
+from services.imaging.inference.scan import Scan
 from services.imaging.inference.steps import prepare
 from services.imaging.packages.metadata import Metadata
 from shared.telemetry import log
 
-Pictures = Sequence[NDArray[Any]]
+Pictures = Sequence[package.Shown]
 Answers = Sequence[Prediction | ValueError]
 
 TOGETHER: Final = 8
@@ -68,7 +68,9 @@ def _quicker(plain: Package, pictures: Pictures, folder: Path, runs: Sequence[Ru
 
 
 def _together(chosen: Package, pictures: Pictures) -> Package:
-    """The package as it may be asked about several pictures; one of large inputs never is."""
+    """The package as it may be asked about several pictures; one of large inputs, or of volumes, never is."""
+    if isinstance(pictures[0], Scan):
+        return chosen
     if prepare(pictures[0], chosen.declared.hub.preprocessing).values.numel() <= package.LARGEST:
         with suppress(RuntimeError):  # a graph that was saved for a fixed number
             several = replace(chosen, together=TOGETHER)
@@ -83,8 +85,10 @@ def gpu() -> list[Run]:
     return [Run(device, sparing=True), Run(device)] if torch.cuda.is_available() else []
 
 
-def _variants(picture: NDArray[Any]) -> Pictures:
-    """The test picture and its likenesses: as many as are asked at once."""
+def _variants(picture: package.Shown) -> Pictures:
+    """The test picture and its likenesses: as many as are asked at once; of a volume its mirror image alone."""
+    if isinstance(picture, Scan):
+        return [picture, replace(picture, values=picture.values[:, ::-1])]
     turned = [picture, picture[::-1], picture[:, ::-1], picture[::-1, ::-1]]
     darker = [(each * 0.5).astype(picture.dtype) for each in turned]
     return [np.ascontiguousarray(each) for each in (*turned, *darker)]

@@ -14,15 +14,20 @@ from torch import Tensor
 
 from services.imaging.domain.admission import GRAPHS
 from services.imaging.domain.model import Model
-from services.imaging.inference import graph
+from services.imaging.domain.volume import Grid
+from services.imaging.inference import graph, volumes
 from services.imaging.inference.looks import looks
 from services.imaging.inference.prediction import Prediction, predict
+from services.imaging.inference.scan import Scan
 from services.imaging.inference.steps import Prepared, prepare
 from services.imaging.packages.folder import text_of
 from services.imaging.packages.metadata import Metadata, model_of
 
 LARGEST: Final = 1 << 17
 """Values of an input above which asking for several together only costs memory bandwidth (measured on a CPU)."""
+
+Shown = NDArray[Any] | Scan
+"""A picture, or a volume."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class Package:
     graph: graph.Graph
     together: int = 1
 
-    def read(self, picture: NDArray[Any]) -> Prediction:
-        """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3).
+    def read(self, picture: Shown) -> Prediction:
+        """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3); or of a volume.
 
         Raises:
             ValueError: the picture shows nothing, or is none.
@@ -50,12 +55,29 @@ class Package:
             raise said
         return said
 
-    def read_all(self, pictures: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
-        """What it says of each picture, or why it says nothing of one.
+    def read_all(self, pictures: Sequence[Shown]) -> list[Prediction | ValueError]:
+        """What it says of each picture or volume, or why it says nothing of one.
 
         Raises:
             RuntimeError: the graph failed.
         """
+        return [self._of_volume(each) for each in pictures if isinstance(each, Scan)] or self._of_pictures(
+            [each for each in pictures if not isinstance(each, Scan)]
+        )
+
+    def answer(self, picture: Shown) -> dict[str, Tensor]:
+        """The graph's own outputs for one picture or volume, prepared as declared; errors as of `read`."""
+        if isinstance(picture, Scan):
+            return volumes.answer(self.graph, picture, self.model, self.declared).outputs
+        return self.graph(prepare(picture, self.declared.hub.preprocessing).values)
+
+    def _of_volume(self, scan: Scan) -> Prediction | ValueError:
+        try:
+            return volumes.read(self.graph, scan, self.model, self.declared)
+        except ValueError as error:
+            return error
+
+    def _of_pictures(self, pictures: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
         prepared = [self._prepared(picture) for picture in pictures]
         answers = self._asked([each.values for each in prepared if isinstance(each, Prepared)])
         return [
@@ -101,21 +123,25 @@ def require_same_answer(opened: Package, folder: Path) -> None:
         ValueError: it does not.
     """
     declared = opened.declared
-    values = prepare(picture_of(folder, declared), declared.hub.preprocessing).values
-    if not difference(opened.graph(values), folder, declared) <= declared.hub.test.tolerance:
+    if not difference(opened.answer(picture_of(folder, declared)), folder, declared) <= declared.hub.test.tolerance:
         raise ValueError("it answers its test picture differently here")
 
 
-def picture_of(folder: Path, declared: Metadata) -> NDArray[Any]:
-    """The package's own test picture; never a pickle.
+def picture_of(folder: Path, declared: Metadata) -> Shown:
+    """The package's own test picture or volume; never a pickle.
 
     Raises:
-        ValueError: it is no array of a picture.
+        ValueError: it is no array of a picture, or of a volume.
     """
     picture: NDArray[Any] = np.load(folder / declared.hub.test.input, allow_pickle=False, mmap_mode="r")
-    if picture.dtype not in {np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64)} or picture.size > 1 << 26:
-        raise ValueError("the test picture is not of float32 or uint8, or larger than 8192 x 8192")
-    return np.asarray(picture)
+    if picture.dtype not in map(np.dtype, ("u1", "i2", "f4", "f8")) or picture.size > 1 << 26:
+        raise ValueError("the test picture is not of float32, int16 or uint8, or larger than 8192 x 8192")
+    if declared.hub.use.volume is None:
+        return np.asarray(picture)
+    if picture.ndim != 3 or min(picture.shape) < 2:  # noqa: PLR2004 (slices, rows, columns)
+        raise ValueError("the test volume is not of shape (slices, rows, columns)")
+    slices, rows, columns = declared.hub.test.spacing_mm
+    return Scan(np.array(picture), Grid((0, 0, 0), ((0, 0, slices), (0, rows, 0), (columns, 0, 0))))
 
 
 def difference(answered: Mapping[str, Tensor], folder: Path, declared: Metadata) -> float:

@@ -6,22 +6,22 @@ torch stays behind this package: callers speak the domain's words and numpy's.
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from prometheus_client import Gauge, Histogram
 
 from services.imaging.domain.model import Model
 from services.imaging.inference import fitting
-from services.imaging.inference.package import Package
+from services.imaging.inference.package import Package, Shown
 from services.imaging.inference.prediction import Prediction
+from services.imaging.inference.scan import Scan
+from services.imaging.inference.volumes import VolumePrediction
 from services.imaging.packages import shelf
 from services.imaging.packages.shelf import BadModel
 from services.imaging.settings import settings
 from shared.telemetry import log
 
-__all__ = ["BadModel", "Prediction", "load", "predict"]
+__all__ = ["BadModel", "Prediction", "Scan", "Shown", "VolumePrediction", "load", "predict"]
 
 SECONDS = Histogram(
     "hub_imaging_inference_seconds",
@@ -46,8 +46,8 @@ def load(models: Iterable[Model]) -> None:
             log.error("model_not_loaded", model=model.name, version=model.version, reason=error.message)
 
 
-def predict(model: Model, pictures: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
-    """What a model says of each picture, of shape (rows, columns), high is white, or (rows, columns, 3).
+def predict(model: Model, pictures: Sequence[Shown]) -> list[Prediction | ValueError]:
+    """What a model says of each picture, of shape (rows, columns), high is white, or (rows, columns, 3), or volume.
 
     Returns:
         A ValueError for a picture that shows nothing.

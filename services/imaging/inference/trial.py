@@ -1,6 +1,6 @@
 """The trial of a package's graph on its own test picture; run by `attempt` in a process of its own.
 
-It prints, as JSON, the shapes that came for two pictures and how far the answer is from the promised one.
+It prints, as JSON, the shapes that came for two pictures, or one volume, and how far the answer is from the promised.
 """
 
 import json
@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from numpy.typing import NDArray
 
 from services.imaging.domain.admission import METADATA
 from services.imaging.inference import package
 from services.imaging.inference.attempt import WITHIN_SECONDS
+from services.imaging.inference.scan import Scan
 from services.imaging.inference.screening import Suspicious
 from services.imaging.inference.steps import prepare
 from services.imaging.packages.folder import digest_of, metadata_of
@@ -33,9 +35,8 @@ def main(folder: Path) -> dict[str, Any]:
     try:
         opened = package.load(folder, declared, digest_of(folder / METADATA))
         picture = package.picture_of(folder, declared)
-        values = prepare(picture, declared.hub.preprocessing).values
-        answered = opened.graph(values)
-        twice = opened.graph(torch.cat([values, values]))
+        answered = opened.answer(picture)
+        twice = answered if isinstance(picture, Scan) else _twice(opened, picture)
         if "logits" in answered:
             opened.read(picture)
         difference = package.difference(answered, folder, declared)
@@ -45,6 +46,12 @@ def main(folder: Path) -> dict[str, Any]:
         first = next(iter(str(error).splitlines()), "")[:200]
         return {"problem": f"failed on its test picture: {type(error).__name__}: {first}"}
     return {"shapes": {name: list(answer.shape) for name, answer in twice.items()}, "difference": difference}
+
+
+def _twice(opened: package.Package, picture: NDArray[Any]) -> dict[str, torch.Tensor]:
+    """The outputs for two pictures together."""
+    values = prepare(picture, opened.declared.hub.preprocessing).values
+    return opened.graph(torch.cat([values, values]))
 
 
 def _limit() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -26,6 +27,7 @@ class Answer:
         region: the strongest evidence, in fractions of the picture, see `domain.reading.Region`.
         frame: of the picture that counts, from 1.
         coverage: how much of the study was read, see `domain.reading.Coverage`; None in answers of before it was kept.
+        extent: of a volume, see `domain.reading.Extent`.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Answer:
     region: list[float] | None = None
     frame: int = 1
     coverage: list[int] | None = None
+    extent: dict[str, Any] | None = None
 
 
 _SAVED = (

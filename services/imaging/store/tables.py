@@ -108,6 +108,7 @@ ANALYSIS = Table(
     Column("region", ARRAY(Float)),
     Column("frame", Integer, nullable=False, server_default="1"),
     Column("coverage", ARRAY(Integer)),
+    Column("extent", JSONB(none_as_null=True)),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("study", "model", "version", name="analysis_once"),
 )

@@ -14,7 +14,8 @@ from services.imaging.domain.study import Announcement, State, Study
 from services.imaging.inference import reader
 from services.imaging.settings import settings
 from services.imaging.tasks import answering, results, watching
-from services.imaging.tasks.reading import Kept, Predict, keep, look_at, read
+from services.imaging.tasks.reading import Kept, keep, look_at, read
+from services.imaging.tasks.volumes import Predict
 from services.imaging.tasks.worker import worker
 from shared import inbox, outbox
 from shared.errors import HubError
@@ -106,6 +107,7 @@ def refuse_unread(session: store.Session, message: Message) -> None:
 
 
 @worker.on(Event.STUDY_COMPLETED, exhausted=refuse_unread)
+@worker.on(Event.VOLUME_DUE, exhausted=refuse_unread)
 def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     """Read the study with the model that is meant for it, and say what was found, or why nothing was."""
     uid = fhir.study_uid(message)
@@ -116,6 +118,9 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         return  # read before, revoked, or in a human's hands
     model, pictures = _choose(study, instances, known)
     answer: Kept | Refusal
+    if model.use.volume and message.event is Event.STUDY_COMPLETED and not isinstance(pictures, Refusal):
+        _pass_on(message, study)  # a picture never waits for a volume
+        return
     if denied:
         answer = denied
     elif isinstance(pictures, Refusal):
@@ -123,7 +128,7 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     else:
         reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
         if not isinstance(reading, Refusal):
-            reading = replace(reading, finding=reading.finding.beside(left_out(instances, pictures)))
+            reading = replace(reading, finding=reading.finding.beside(left_out(instances, reading.pictures)))
         answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
@@ -141,6 +146,14 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
             watching.keep(session, known, study, instances, model, answer)
         if said and not denied and not fhir.is_test_subject(study) and shadows(known, look_at(study, instances)):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
+
+
+def _pass_on(message: Message, study: Study) -> None:
+    """To the worker of volumes."""
+    with store.transaction() as session:
+        if inbox.claim(session, message.id):
+            outbox.add(session, fhir.volume_due(study, answering.issuers(), message))
+    log.info("volume_passed_on", study=study.uid)
 
 
 def _say(session: store.Session, study: Study, model: Model, answer: Kept | Refusal) -> Message | None:

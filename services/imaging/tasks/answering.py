@@ -1,6 +1,6 @@
 """Say what came of a study: its state, the answer kept, and the event, in the caller's transaction."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
@@ -77,6 +77,7 @@ def _answer(
         region=list(opinion.region) if opinion.region else None,
         frame=opinion.frame,
         coverage=list(said.coverage),
+        extent=asdict(opinion.extent) if opinion.extent else None,
     )
 
 

@@ -1,11 +1,8 @@
 """What a model says of a study: of each frame of each picture, then the heat map, with no transaction open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from services.imaging import fhir, files
 from services.imaging.dicom import derived, header
@@ -13,15 +10,15 @@ from services.imaging.dicom.header import Unreadable
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Model
 from services.imaging.domain.reading import Finding, Opinion, Reason, Refusal, conclude, eligible, weigh
-from services.imaging.domain.registry import Look
+from services.imaging.domain.registry import Look, Pictures
+from services.imaging.domain.series import readable
 from services.imaging.domain.study import Study
+from services.imaging.domain.volume import Plane
 from services.imaging.inference import masks
 from services.imaging.inference.reader import Prediction
 from services.imaging.tasks.grouping import Shown, groups
+from services.imaging.tasks.volumes import Predict, read_volume
 from shared.telemetry import log
-
-Predict = Callable[[Model, Sequence[NDArray[Any]]], Sequence[Prediction | ValueError]]
-"""What a model says of each of some pictures, or why it says nothing of one."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +27,14 @@ class Reading:
 
     Attributes:
         told: what it says of the picture that counts; the only one whose maps are kept in memory.
+        pictures: those that were looked at.
+        planes: of a volume its slices in their order.
     """
 
     finding: Finding
     told: Prediction
+    pictures: Sequence[Instance]
+    planes: Sequence[Plane] = ()
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,26 @@ def look_at(study: Study, instances: Sequence[Instance]) -> Look:
     given = study.announcement
     birth = fhir.birth_date(given.patient) if given else None
     parts = fhir.body_parts(given.study) if given else []
-    return lambda model: eligible(instances, birth, parts, model.use)
+
+    def look(model: Model) -> Pictures:
+        found = eligible(instances, birth, parts, model.use)
+        return found if isinstance(found, Refusal) or not model.use.volume else readable(found, model.use.volume)
+
+    return look
 
 
 def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Path) -> Reading | Refusal:
-    """Ask for an opinion on each frame of each picture, on a few of this study at a time.
+    """Ask for an opinion on each frame of each picture, on a few of this study at a time; or on a series as one.
 
     Raises:
         Unavailable: the store is away.
     """
+    if model.use.volume:
+        answer = read_volume(pictures, model.use.volume, model, predict, store)
+        if isinstance(answer, Refusal):
+            return answer
+        of = {plane.instance for plane in answer.planes}
+        return Reading(answer.finding, answer.told, [each for each in pictures if each in of], answer.planes)
     opinions: list[Opinion] = []
     told: Prediction | None = None
     unread = 0
@@ -85,7 +97,7 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
     finding = conclude(opinions, unread, model)
     if isinstance(finding, Refusal) or told is None:
         return finding if isinstance(finding, Refusal) else Refusal(Reason.UNREADABLE, "no picture could be decoded")
-    return Reading(finding, told)
+    return Reading(finding, told, pictures)
 
 
 def keep(reading: Reading, model: Model, store: Path) -> Kept:
@@ -96,8 +108,9 @@ def keep(reading: Reading, model: Model, store: Path) -> Kept:
     """
     told, source = reading.told, reading.finding.opinion.instance
     heat_map = mask = None
+    planes = [(plane.instance.uid, plane.frame) for plane in reading.planes]
     if told.mask is not None:
-        mask = files.write(store, masks.to_bytes(told.mask), files.MASK).digest
+        mask = files.write(store, masks.to_bytes(told.mask, planes), files.MASK).digest
     if told.heat is not None:
         described = header.source_header(files.find(store, source.digest))
         made = derived.heat_map(described, told.heat, model.name, model.version, reading.finding.opinion.frame)

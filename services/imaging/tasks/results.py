@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from math import dist
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
 
 from services.imaging import dimse, fhir, files, pacs, store
 from services.imaging.dicom import derived, header, pixels, results
-from services.imaging.dicom.told import Told
+from services.imaging.dicom.placing import numbers
+from services.imaging.dicom.told import Slice, Told
 from services.imaging.domain import registry
 from services.imaging.domain.instance import Instance
 from services.imaging.domain.model import Model
-from services.imaging.domain.reading import Coverage, Finding, Opinion, Region, best
+from services.imaging.domain.reading import Coverage, Extent, Finding, Opinion, Region, best
 from services.imaging.domain.results import Way
 from services.imaging.domain.study import State
 from services.imaging.inference import masks
@@ -140,20 +143,33 @@ def _make(
     source = instances[answer.instance or ""]
     path = files.find(folder, source.digest)
     heat = instances[answer.heat_map] if answer.heat_map else None
+    kept = files.find(folder, answer.mask, files.MASK).read_bytes() if answer.mask else None
     told = Told(
         model=model,
         finding=_finding(answer, model, source),
         source=header.source_header(path),
         picture=pixels.picture(path, answer.frame),
         heat=pixels.picture(files.find(folder, heat.digest)) if heat else None,
-        mask=masks.from_bytes(files.find(folder, answer.mask, files.MASK).read_bytes()) if answer.mask else None,
+        mask=masks.from_bytes(kept) if kept else None,
         at=at,
+        planes=_slices(masks.planes_from(kept), instances, folder) if kept else (),
     )
     made = []
     for one in results.make(told):
-        kept = files.write(folder, derived.part10(one))
-        made.append(header.describe(one, kept.digest, kept.size))
+        written = files.write(folder, derived.part10(one))
+        made.append(header.describe(one, written.digest, written.size))
     return made
+
+
+def _slices(named: Sequence[tuple[str, int]], instances: dict[str, Instance], folder: Path) -> list[Slice]:
+    """The slices of a volume as they were read."""
+    headers = {
+        uid: header.source_header(files.find(folder, instances[uid].digest))
+        for uid in dict.fromkeys(uid for uid, _ in named)
+    }
+    corners = [numbers(headers[uid], frame, "ImagePositionPatient") for uid, frame in named]
+    apart = dist(corners[0], corners[-1]) / max(1, len(corners) - 1) if corners else 0.0
+    return [Slice(headers[uid], frame, instances[uid].frames, apart) for uid, frame in named]
 
 
 def _finding(answer: store.Answer, model: Model, source: Instance) -> Finding:
@@ -162,4 +178,9 @@ def _finding(answer: store.Answer, model: Model, source: Instance) -> Finding:
     category, flagged = best(scores, model)
     region = Region(*answer.region) if answer.region else None
     coverage = Coverage(*(answer.coverage or [1]))  # those of before this was kept
-    return Finding(Opinion(source, scores, True, region, answer.frame, answer.measure), category, flagged, coverage)
+    opinion = Opinion(source, scores, True, region, answer.frame, answer.measure, extent=_extent(answer.extent))
+    return Finding(opinion, category, flagged, coverage)
+
+
+def _extent(kept: dict[str, Any] | None) -> Extent | None:
+    return Extent(**kept | {"millilitres": tuple(kept["millilitres"])}) if kept else None

@@ -19,7 +19,7 @@ REFUSALS = Counter(
 )
 SCORES = Histogram(
     "hub_model_score",
-    "What a model said: calibrated probability, or its measure as a share",
+    "What a model said: calibrated probability, or its measure as a share or in litres",
     ["model", "version", "state"],
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 )
@@ -57,6 +57,11 @@ def _watched(study: Study, instances: Sequence[Instance], model: Model, stage: s
     else:
         state = "flagged" if said.flagged else "not-flagged"
         outcome, flagged = (state, said.flagged) if flags else ("measured", None)
-        score = said.probability if flags else (said.opinion.measure or 0.0) / 100
+        score = said.probability if flags else (said.opinion.measure or 0.0) / _whole(model)
         looks = said.opinion.looks
     return Watched(study.uid, model.name, model.version, stage, outcome, flagged, score, looks, age, sex)
+
+
+def _whole(model: Model) -> int:
+    """What a measure is a share of: 100 %, or a litre."""
+    return 1000 if model.measure and model.measure.unit == "mL" else 100

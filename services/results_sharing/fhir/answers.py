@@ -33,6 +33,8 @@ REASONS: Final = {
     "pixel-spacing": "pixels of another size than the model reads",
     "frames": "more frames than the model reads",
     "test-subject": "phantom or test patient",
+    "series": "no series that the model reads",
+    "volume": "the slices are no whole volume",
 }
 """Codes of *not analysed* in words."""
 
@@ -104,9 +106,9 @@ def _image(extensions: Mapping[str | None, str | None]) -> str | None:
 
 
 def _reason(absent: Resource) -> str:
-    """In our words; how many images were broken says the sender's own."""
+    """In our words; which images were broken, and where slices are missing, say the sender's own."""
     code = code_of(absent)
-    if code == "unreadable" and (detail := _DETAIL.fullmatch(absent.get("text") or "")):
+    if code in {"unreadable", "series", "volume"} and (detail := _DETAIL.fullmatch(absent.get("text") or "")):
         return detail[1]
     return REASONS.get(code or "", (code or absent.get("text") or "no reason given").replace("-", " "))
 

@@ -26,6 +26,7 @@ def take_demographics(message: Message) -> None:
 @worker.on(Event.RESULTS_MADE)
 @worker.on(Event.RESULTS_STORED)
 @worker.on(Event.SHADOW_DUE)
+@worker.on(Event.VOLUME_DUE)
 @worker.on(Event.QUIET_PERIOD_ENDED)
 def record_quiet_period(message: Message) -> None:
     """For the timeline."""
