@@ -232,7 +232,7 @@ def _instance(values: dict[str, str], digest: str, size: int, *, has_pixels: boo
         number=_number(values["InstanceNumber"], None),
         rows=_number(values["Rows"], 0) or 0,
         columns=_number(values["Columns"], 0) or 0,
-        frames=_number(values["NumberOfFrames"], 1) or 1,
+        frames=max(1, _number(values["NumberOfFrames"], 1) or 1),
         study_date=values["StudyDate"],
         birth_date=values["PatientBirthDate"],
         has_pixels=has_pixels,

@@ -15,9 +15,9 @@ from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import Unreadable, source_header
 from services.imaging.dicom.metadata import swapped
 from services.imaging.dicom.opened import opened
-from services.imaging.dicom.pixels import LARGEST_FRAME, decode
+from services.imaging.dicom.pixels import decode
 
-LARGEST: Final = LARGEST_FRAME
+LARGEST: Final = 512 * 1024 * 1024
 """Bytes of the largest decompressed instance that is made."""
 
 
