@@ -175,6 +175,14 @@ def test_a_number_that_no_database_keeps_is_not_found_by_and_keeps_nobody_out(
     assert keyword_tag(keyword) not in found.attributes or found.attributes[keyword_tag(keyword)]["Value"] == []
 
 
+def test_a_transfer_syntax_that_is_no_uid_is_damage(tmp_path: Path) -> None:
+    plain = CT.read_bytes()
+    (tmp_path / "odd.dcm").write_bytes(plain.replace(b"\2\0\x10\0UI", b"\2\0\x10\0ZZ", 1))
+    with pytest.raises(NotTaken) as refused:
+        header.parse(tmp_path / "odd.dcm", "0" * 64, len(plain))
+    assert refused.value.reason is Failure.DAMAGED
+
+
 @pytest.mark.parametrize("frames", ["0", "-3", "1x"])
 def test_a_picture_has_one_frame_at_least(tmp_path: Path, frames: str) -> None:
     assert header.parse(spoiled(tmp_path, "NumberOfFrames", "IS", frames.encode()), "0" * 64, 1).frames == 1
