@@ -24,10 +24,13 @@ TEST_LABEL: Final = {
 """What the hub puts on a study of which it found out by itself."""
 
 USUAL: Final = (
-    r"\bphantom\b",
-    r"^(zz)?test[\^ _-]*(patient|subject|\d|$)",
+    r"phantoms?(?![a-z])",
+    r"^(zz)?test[\^ _-]*(patient|subject|test|\d|$)",
+    r"^(patient|dummy|service)[\^ _-]+(test|patient)",
     r"^zzz",
-    r"^q[ac](_|\d)",
+    r"^q[ac](_|-|\d)",
+    r"^(daily|weekly|monthly|annual)[\^ _-]+q[ac](?![a-z])",
+    r"^q[ac][\^ _-]+(daily|weekly|monthly|annual|test)(?![a-z])",
     r"quality.?(control|assurance)",
 )
 """Narrow on purpose: a real patient who is taken for a phantom waits for no reader. Mrs Test and Mr Qa are read."""

@@ -8,7 +8,10 @@ import orjson
 import pydicom
 import pytest
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import RLELossless
 
 from services.imaging.dicom import derived, header, metadata, pixels
@@ -19,6 +22,8 @@ from services.imaging.inference.heatmap import strongest
 from shared.errors import NotFound
 
 REAL = ["RG1_J2KR.dcm", "RG1_J2KI.dcm", "RG1_UNCR.dcm", "RG3_J2KR.dcm"]
+
+CT = Path(pydicom.__file__).parent / "data" / "test_files" / "CT_small.dcm"
 
 
 def real(name: str) -> Path:
@@ -158,3 +163,56 @@ def test_a_name_in_several_character_sets_is_found_in_its_groups(tmp_path: Path)
     made.save_as(tmp_path / "name.dcm")
     found = header.parse(tmp_path / "name.dcm", "0" * 64, 1).attributes["00100010"]["Value"]
     assert found == [{"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}]
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "-" + "9" * 30])
+@pytest.mark.parametrize("keyword", ["SeriesNumber", "InstanceNumber", "NumberOfFrames"])
+def test_a_number_that_no_database_keeps_is_not_found_by_and_keeps_nobody_out(
+    tmp_path: Path, keyword: str, number: str
+) -> None:
+    found = header.parse(spoiled(tmp_path, keyword, "IS", number.encode()), "0" * 64, 1)
+    assert orjson.dumps([vars(found)])
+    assert keyword_tag(keyword) not in found.attributes or found.attributes[keyword_tag(keyword)]["Value"] == []
+
+
+def test_a_transfer_syntax_that_is_no_uid_is_damage(tmp_path: Path) -> None:
+    plain = CT.read_bytes()
+    (tmp_path / "odd.dcm").write_bytes(plain.replace(b"\2\0\x10\0UI", b"\2\0\x10\0ZZ", 1))
+    with pytest.raises(NotTaken) as refused:
+        header.parse(tmp_path / "odd.dcm", "0" * 64, len(plain))
+    assert refused.value.reason is Failure.DAMAGED
+
+
+@pytest.mark.parametrize("frames", ["0", "-3", "1x"])
+def test_a_picture_has_one_frame_at_least(tmp_path: Path, frames: str) -> None:
+    assert header.parse(spoiled(tmp_path, "NumberOfFrames", "IS", frames.encode()), "0" * 64, 1).frames == 1
+
+
+@pytest.mark.parametrize(("vr", "value"), [("ZZ", b"ab"), ("FD", b"abc "), ("Lo", b"ab")])
+def test_metadata_leave_out_what_is_damaged_and_show_the_rest(tmp_path: Path, vr: str, value: bytes) -> None:
+    shown = orjson.loads(metadata.to_json(spoiled(tmp_path, "ProtocolName", vr, value), "x", has_pixels=True))
+    assert shown["00080018"]["Value"] == [dcmread(CT).SOPInstanceUID]
+    assert "00181030" not in shown
+
+
+def test_metadata_are_not_made_of_sequences_without_end(tmp_path: Path) -> None:
+    made = dcmread(CT)
+    item = b"\xfe\xff\x00\xe0\0\0\0\0" * (metadata.MOST_ITEMS + 1)
+    made[0x00400275] = RawDataElement(BaseTag(0x00400275), "SQ", len(item), item, 0, False, True)
+    made.save_as(tmp_path / "items.dcm")
+    with pytest.raises(header.Unreadable, match="too many"):
+        metadata.to_json(tmp_path / "items.dcm", "x", has_pixels=True)
+
+
+def spoiled(folder: Path, keyword: str, vr: str, value: bytes) -> Path:
+    """A CT whose element holds bytes that its VR does not allow."""
+    made = dcmread(CT)
+    tag = BaseTag(int(keyword_tag(keyword), 16))
+    value += b" " * (len(value) % 2)
+    made[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
+    made.save_as(folder / "spoiled.dcm")
+    return folder / "spoiled.dcm"
+
+
+def keyword_tag(keyword: str) -> str:
+    return f"{tag_for_keyword(keyword):08X}"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from hashlib import sha256
 from importlib.metadata import files
 from io import BytesIO
@@ -13,9 +14,11 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.processing import apply_windowing
+from pydicom.tag import BaseTag
 from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from services.imaging.dicom import header, pixels, rendering, transcoding
@@ -101,7 +104,7 @@ def test_frames_of_an_enhanced_file_have_each_their_own_window() -> None:
     assert second == Window(100, 50, "LINEAR")
 
 
-@pytest.mark.parametrize("width", [None, "", 0, -5])
+@pytest.mark.parametrize("width", [None, "", 0, -5, "NaN", "inf"])
 def test_a_window_that_is_none_is_not_used(width: Any) -> None:
     tone = Dataset()
     tone.WindowCenter, tone.WindowWidth = 5, width
@@ -178,3 +181,54 @@ def test_a_transfer_syntax_that_is_not_that_of_its_frames_is_unreadable(tmp_path
     (tmp_path / "other.dcm").write_bytes(buffer.getvalue())
     with pytest.raises(Unreadable):
         pixels.frame(tmp_path / "other.dcm", 1)
+
+
+@pytest.mark.parametrize("order", [range(3), [2]])
+def test_frames_of_one_bit_a_pixel_may_begin_in_the_middle_of_a_byte(tmp_path: Path, order: Any) -> None:
+    values = np.random.default_rng(1).integers(0, 2, (3, 5, 7), np.uint8)
+    made = dcmread(file("liver_1frame.dcm"))
+    made.NumberOfFrames, made.Rows, made.Columns = values.shape
+    packed = np.packbits(values.reshape(-1), bitorder="little").tobytes()
+    made.PixelData = packed + bytes(len(packed) % 2)
+    made.save_as(tmp_path / "odd.dcm")
+    for index in order:
+        assert np.array_equal(pixels.decode(tmp_path / "odd.dcm", index, raw=True)[0], values[index])
+
+
+@pytest.mark.parametrize(
+    "value", [(0x00280100, "ZZ", b"\x10\0"), (0x00280010, "FD", b"\x40\0"), (0x00280008, "FD", b"1 ")]
+)
+def test_a_header_that_nobody_can_read_is_an_unreadable_picture(tmp_path: Path, value: tuple[int, str, bytes]) -> None:
+    made = dcmread(file("MR_small.dcm"))
+    made[value[0]] = RawDataElement(BaseTag(value[0]), value[1], 2, value[2], 0, False, True)
+    made.save_as(tmp_path / "odd.dcm")
+    for look in (pixels.frame, pixels.picture, pixels.stored_frame):
+        with pytest.raises(Unreadable):
+            look(tmp_path / "odd.dcm", 1)
+    with pytest.raises(Unreadable):
+        rendering.shown(tmp_path / "odd.dcm", 0)
+
+
+def test_a_picture_is_shown_the_same_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MR_small.dcm", "vlut_04.dcm", "mlut_18.dcm"):
+        at_once = rendering.shown(file(name), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(rendering, "STRIP", 7)
+            assert np.array_equal(rendering.shown(file(name), 0), at_once)
+
+
+def test_a_large_picture_is_shown_within_bounds_of_memory(tmp_path: Path) -> None:
+    made = dcmread(file("MR_small.dcm"))
+    made.Rows = made.Columns = 4096
+    made.PixelData = bytes(2 * made.Rows * made.Columns)
+    made.save_as(tmp_path / "large.dcm")
+    tracemalloc.start()
+    rendering.shown(tmp_path / "large.dcm", 0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10 * made.Rows * made.Columns, "bytes a pixel"
+    made.Rows = 2 * made.Rows + 1
+    made.Columns *= 2
+    made.save_as(tmp_path / "larger.dcm")
+    with pytest.raises(Unreadable, match="too large"):
+        pixels.frame(tmp_path / "larger.dcm", 1)

@@ -361,3 +361,38 @@ def leaves(item: Dataset) -> list[Dataset]:
     """Every content item of a report."""
     children = list(item.get("ContentSequence", []))
     return [*children, *(leaf for child in children for leaf in leaves(child))]
+
+
+SIDES: list[tuple[dict[str, object], str | None]] = [
+    ({"BodyPartExamined": "CHEST", "Laterality": "R"}, None),
+    ({"BodyPartExamined": "EYE", "ImageLaterality": "L"}, "L"),
+    ({"BodyPartExamined": "KNEE", "Laterality": "R"}, "R"),
+    ({"BodyPartExamined": ""}, ""),
+    ({"BodyPartExamined": "BREAST", "ImageLaterality": "B"}, ""),
+]
+
+
+@pytest.mark.parametrize(("header_says", "side"), SIDES)
+def test_an_overlay_says_the_side_of_a_paired_part(
+    header_says: dict[str, object], side: str | None, told: Callable[..., Told], tmp_path: Path
+) -> None:
+    made = next(one for one in results.make(told(classifier(), **header_says)) if one.Modality == "OT")
+    assert made.get("Laterality") == side
+    assert [line for line in complaints(made, tmp_path) if line.startswith("Error")] == []
+
+
+def test_who_gave_the_numbers_out_goes_with_them(told: Callable[..., Told], tmp_path: Path) -> None:
+    issuer, other = Dataset(), Dataset()
+    issuer.UniversalEntityID, issuer.UniversalEntityIDType = "1.2.840.99", "ISO"
+    other.PatientID, other.IssuerOfPatientID, other.TypeOfPatientID = "OLD-7", "ST-MARY", "TEXT"
+    given = {
+        "IssuerOfPatientIDQualifiersSequence": [issuer],
+        "IssuerOfAccessionNumberSequence": [issuer],
+        "OtherPatientIDsSequence": [other],
+        "PatientIdentityRemoved": "YES",
+        "DeidentificationMethod": "by hand",
+    }
+    for made in results.make(told(segmenter(), **given)):
+        assert complaints(made, tmp_path) == []
+        for keyword, value in given.items():
+            assert made.get(keyword) == value

@@ -22,6 +22,7 @@ from services.imaging.domain.search import MOST, BadSearch, Range, parse_search
         (Level.STUDY, "StudyTime", "10:15", "HHMM"),
         (Level.STUDY, "StudyInstanceUID", "1.2*", "UID"),
         (Level.STUDY, "NumberOfStudyRelatedSeries", "1", "answered"),
+        (Level.STUDY, "PatientID", "se\0cret", "NUL"),
         (Level.STUDY, "limit", "many", "limit"),
         (Level.STUDY, "offset", "-1", "offset"),
         (Level.STUDY, "offset", "9" * 30, "offset"),

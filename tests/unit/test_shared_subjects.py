@@ -23,6 +23,17 @@ def _anew() -> Iterator[None]:
         "PHANTOM",
         "QA^Phantom",
         "Chest Phantom 3",
+        "ACR_PHANTOM",
+        "PHANTOM_CT2^^",
+        "Phantom2024",
+        "WATERPHANTOM",
+        "Phantoms",
+        "TEST^TEST",
+        "Patient^Test",
+        "SERVICE^PATIENT",
+        "DAILY^QA",
+        "QA^DAILY",
+        "QC-17",
         "TEST^PATIENT",
         "test-0001",
         "TEST",
@@ -37,7 +48,21 @@ def test_what_staff_call_phantoms_and_test_patients_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Test^Anna", "Qa^Li", "Testa^Marco", "SYN-0001", "Phantomas^Jean", "Greatest^A", "", "12345"]
+    "name",
+    [
+        "Test^Anna",
+        "Qa^Li",
+        "Testa^Marco",
+        "SYN-0001",
+        "Phantomas^Jean",
+        "Daily^Qaisar",
+        "Service^John",
+        "Qa^Testa",
+        "Patient^Anna",
+        "Greatest^A",
+        "",
+        "12345",
+    ],
 )
 def test_a_patient_with_such_a_name_is_still_read(name: str) -> None:
     assert not is_named_as_test([name])

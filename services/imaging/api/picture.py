@@ -27,6 +27,9 @@ QUALITY: Final = 90
 ANIMATED: Final = 256 * 1024 * 1024
 """Bytes of frames that one animation may hold in memory."""
 
+MOST_FRAMES: Final = 1000
+"""Of one animation; each takes a millisecond of work at least, and a tenth of a second to look at."""
+
 FRAME_MS: Final = 100
 _FUNCTIONS: Final[dict[str, Function]] = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 _NOT_OFFERED: Final = ("annotation", "iccprofile")
@@ -102,7 +105,7 @@ def animated(path: Path, frames: int, chosen: Wanted) -> bytes:
         Unreadable: the pixels cannot be decoded, or are more than an animation takes.
     """
     first = _picture(path, 1, chosen)
-    if first.width * first.height * len(first.getbands()) * frames > ANIMATED:
+    if frames > MOST_FRAMES or first.width * first.height * len(first.getbands()) * frames > ANIMATED:
         raise Unreadable("The frames are too many for one animation")
     others = [_picture(path, number, chosen) for number in range(2, frames + 1)]
     buffer = BytesIO()

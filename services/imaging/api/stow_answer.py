@@ -28,10 +28,10 @@ def status(stored: Sequence[Instance], refused: Sequence[Refused]) -> int:
 
 
 def body(stored: Sequence[Instance], refused: Sequence[Refused], public_url: str) -> dict[str, Any]:
-    """Referenced SOP Sequence, Failed SOP Sequence, and Other Failures Sequence for files without a readable UID."""
-    made: dict[str, Any] = {}
+    """Retrieve URL, Referenced SOP Sequence, Failed SOP Sequence; Other Failures Sequence for files without a UID."""
+    made: dict[str, Any] = {"00081190": _study(stored, public_url.rstrip("/"))}
     if stored:
-        made["00081199"] = _sequence([_referenced(instance, public_url) for instance in stored])
+        made["00081199"] = _sequence([_referenced(instance, public_url.rstrip("/")) for instance in stored])
     named = [_failed(file) for file in refused if file.uid]
     nameless = [{"00081197": _short(_REASONS[file.reason])} for file in refused if not file.uid]
     if named:
@@ -39,6 +39,13 @@ def body(stored: Sequence[Instance], refused: Sequence[Refused], public_url: str
     if nameless:
         made["0008119A"] = _sequence(nameless)
     return made
+
+
+def _study(stored: Sequence[Instance], public_url: str) -> dict[str, Any]:
+    """Retrieve URL of the study; empty when it is none, or several."""
+    studies = {instance.study for instance in stored}
+    found = {"Value": [f"{public_url}/dicomweb/studies/{studies.pop()}"]} if len(studies) == 1 else {}
+    return {"vr": "UR"} | found
 
 
 def _referenced(instance: Instance, public_url: str) -> dict[str, Any]:

@@ -94,10 +94,24 @@ def _metadata(request: Request, instances: Sequence[Instance]) -> Response:
     tag = tag_of(request, instances)
     if same := unchanged(request, tag):
         return same
-    headers = [
-        metadata.to_json(path_of(one), f"{place_of(one)}/bulkdata", has_pixels=one.has_pixels) for one in instances
-    ]
+    headers = [_header(one, given=len(instances) == 1) for one in instances]
     return Response(b"[" + b",".join(headers) + b"]", media_type=DICOM_JSON, headers={"ETag": tag})
+
+
+def _header(instance: Instance, *, given: bool) -> bytes:
+    """One header.
+
+    Args:
+        given: whether it must be whole; otherwise of one that cannot be read its names come alone.
+    """
+    try:
+        place = f"{place_of(instance)}/bulkdata"
+        return metadata.to_json(path_of(instance), place, has_pixels=instance.has_pixels)
+    except Unreadable:
+        if given:
+            raise
+        log.warning("header_not_shown", instance=instance.uid)
+        return metadata.names(instance)
 
 
 def _files(request: Request, instances: Sequence[Instance]) -> Response:

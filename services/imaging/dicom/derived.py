@@ -13,6 +13,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from services.imaging.dicom.identity import identity_of
+from services.imaging.dicom.side import side_of
 from services.imaging.domain.results import uid_of
 
 LONGEST_EDGE: Final = 512
@@ -22,7 +23,7 @@ DESCRIPTION: Final = "AI heat map - not for diagnosis"
 FIRST_SERIES: Final = 9000
 """Series Number of what the hub derives, after the modality's own."""
 
-_COPIED: Final = ("BodyPartExamined", "PatientOrientation", "Laterality")
+_COPIED: Final = ("BodyPartExamined", "PatientOrientation")
 """Of the picture, beside whose and which study's it is."""
 
 
@@ -61,8 +62,10 @@ def secondary_capture(source: Dataset, values: NDArray[np.uint8], frame: int = 1
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = SecondaryCaptureImageStorage
     for keyword in _COPIED:
-        if keyword in source:
+        if source.get(keyword):
             made[keyword] = source[keyword]
+    if (side := side_of(source, frame)) is not None:
+        made.Laterality = side
     made.PatientOrientation = made.get("PatientOrientation")
     made.Modality = "OT"
     made.ConversionType = "SYN"

@@ -4,7 +4,7 @@ Source: PS3.18 F.2 (DICOM JSON model).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydicom.dataelem import DataElement
@@ -24,6 +24,9 @@ _PLAIN: Final = frozenset({"AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN",
 
 ITEMS: Final = 16
 """Items of a sequence that are kept."""
+
+_FARTHEST: Final = 2**53
+"""From 0; JSON keeps no larger whole number exactly, the database none above 63 bits, and IS (PS3.5) has 32."""
 
 
 def attributes(header: Dataset) -> dict[str, Any]:
@@ -87,13 +90,18 @@ def plain(vr: str, value: bytes) -> list[Any]:
         return []
     match vr:
         case "IS":
-            return [int(part) for part in found]
+            return _whole(found)
         case "DS":
             return [number for part in found if math.isfinite(number := float(part))]
         case "PN":
             return [name for part in found if (name := _groups(part))]
         case _:
             return found
+
+
+def _whole(values: Iterable[Any]) -> list[int]:
+    """Whole numbers; one that nobody can keep is left out."""
+    return [number for value in values if abs(number := int(value)) < _FARTHEST]
 
 
 def _groups(text: str) -> dict[str, str]:
@@ -109,7 +117,7 @@ def _json(element: DataElement) -> list[Any]:
         case "PN":
             return [found for value in values if (found := _name(value))]
         case "IS" | "US":
-            return [int(value) for value in values]
+            return _whole(values)
         case "DS":
             return [number for value in values if math.isfinite(number := float(value))]
         case _:

@@ -22,7 +22,7 @@ from pydicom.tag import Tag
 
 from services.imaging.dicom import findable, subject
 from services.imaging.dicom.opened import opened
-from services.imaging.dicom.scan import IMPLICIT, Unusual, meta, scan
+from services.imaging.dicom.scan import IMPLICIT, SYNTAX, Unusual, meta, scan
 from services.imaging.dicom.whole import NotTaken, pixels_follow
 from services.imaging.domain.attributes import STORED
 from services.imaging.domain.instance import Failure, Instance
@@ -84,7 +84,6 @@ DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 SCANNED: Final = 64 * 1024
 """Bytes in which the header of most instances ends."""
 
-_SYNTAX: Final = 0x00020010
 _KEPT: Final = [(keyword, int(Tag(keyword))) for keyword in HEADER]
 _WANTED: Final = {
     **{int(attribute.tag, 16): attribute.vr.encode() for attribute in STORED},
@@ -165,7 +164,7 @@ def _scan(path: Path) -> tuple[dict[str, str], dict[str, Any], bool]:
     with path.open("rb") as file:
         data = file.read(SCANNED)
         found, start = meta(data)
-        syntax = found.get(_SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
+        syntax = found.get(SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
         if syntax not in TRANSFER_SYNTAXES - {DEFLATED, BIG_ENDIAN}:
             raise Unusual(syntax)
         whole = len(data) == fstat(file.fileno()).st_size
@@ -232,7 +231,7 @@ def _instance(values: dict[str, str], digest: str, size: int, *, has_pixels: boo
         number=_number(values["InstanceNumber"], None),
         rows=_number(values["Rows"], 0) or 0,
         columns=_number(values["Columns"], 0) or 0,
-        frames=_number(values["NumberOfFrames"], 1) or 1,
+        frames=max(1, _number(values["NumberOfFrames"], 1) or 1),
         study_date=values["StudyDate"],
         birth_date=values["PatientBirthDate"],
         has_pixels=has_pixels,

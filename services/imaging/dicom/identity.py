@@ -4,6 +4,8 @@ Sources: PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), PS3.5 6.2 (what a val
 """
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -52,8 +54,19 @@ _LEGAL: Final = {
     "StudyDescription": re.compile(r"[^\\]{0,64}"),
     "TimezoneOffsetFromUTC": re.compile(r"[+-][0-9]{4}"),
 }
+_ISSUERS: Final = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
+_SEQUENCES: Final = {
+    "IssuerOfPatientIDQualifiersSequence": _ISSUERS,
+    "IssuerOfAccessionNumberSequence": _ISSUERS,
+    "OtherPatientIDsSequence": ("PatientID", "IssuerOfPatientID", "TypeOfPatientID"),
+}
+"""Who gave the numbers out, and the patient's other numbers: what is kept of their items."""
+
+_ITEMS: Final = 16
 _DATES: Final = frozenset({"PatientBirthDate", "StudyDate"})
 _UTF_8: Final = "ISO_IR 192"
+_LONGEST: Final = 64
+"""Characters of LO (PS3.5 table 6.2-1)."""
 
 
 def identity_of(source: Dataset) -> Dataset:
@@ -67,7 +80,28 @@ def identity_of(source: Dataset) -> Dataset:
     for keyword in _TYPE_2:
         if keyword not in made:
             setattr(made, keyword, None)
+    for keyword, inside in _SEQUENCES.items():
+        if items := _items(source, keyword, inside):
+            setattr(made, keyword, items)
+    if str(source.get("PatientIdentityRemoved") or "").strip() == "YES":
+        made.PatientIdentityRemoved = "YES"
+        made.DeidentificationMethod = str(source.get("DeidentificationMethod") or "not said")[:_LONGEST]
     return made
+
+
+def _items(source: Dataset, keyword: str, inside: Sequence[str]) -> list[Dataset]:
+    """The items of a sequence, each with its short texts, and none without."""
+    found = []
+    with suppress(Exception):  # what a hostile file makes pydicom raise, in a sequence that nobody needs
+        for item in (source.get(keyword) or [])[:_ITEMS]:
+            made = Dataset()
+            for name in inside:
+                value = str(item.get(name) or "").strip("\0 ")
+                if value and len(value) <= _LONGEST and "\\" not in value:
+                    setattr(made, name, value)
+            if len(made):
+                found.append(made)
+    return found
 
 
 def _is_legal(keyword: str, value: str) -> bool:

@@ -12,10 +12,14 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from services.imaging.dicom.header import Unreadable, source_header
+from services.imaging.domain.instance import Instance
 from shared.errors import NotFound
 
 INLINE: Final = 1024
 """Bytes of the longest binary value that stands in the metadata itself."""
+
+MOST_ITEMS: Final = 100_000
+"""Of one sequence; a million of them took a minute and 2 GB. Functional groups of frames have some thousands."""
 
 PIXELS: Final = "7FE00010"
 _BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
@@ -38,8 +42,21 @@ def to_json(path: Path, address: str, *, has_pixels: bool) -> bytes:
             words = header.get("BitsAllocated", 8) > 8 and not header.file_meta.TransferSyntaxUID.is_encapsulated  # noqa: PLR2004
             made[PIXELS] = {"vr": "OW" if words else "OB", "BulkDataURI": f"{address}/{PIXELS}"}
         return orjson.dumps(made)
+    except Unreadable:
+        raise
     except Exception:  # noqa: BLE001 (pydicom raises what a hostile file makes it raise; RecursionError too)
         raise Unreadable("The header cannot be shown") from None
+
+
+def names(instance: Instance) -> bytes:
+    """What a header is called whose other elements cannot be shown."""
+    named = {
+        "00080016": instance.sop_class,
+        "00080018": instance.uid,
+        "0020000D": instance.study,
+        "0020000E": instance.series,
+    }
+    return orjson.dumps({tag: {"vr": "UI", "Value": [uid]} for tag, uid in named.items()})
 
 
 def bulk(path: Path, place: str) -> bytes:
@@ -79,13 +96,17 @@ def _data_set(data: Dataset, address: str) -> dict[str, Any]:
         name = f"{tag:08X}"
         try:
             made[name] = _element(data[tag], f"{address}/{name}")
-        except (AttributeError, KeyError, LookupError, OverflowError, TypeError, ValueError):
-            continue  # as hostile or broken values make pydicom raise
+        except Unreadable:
+            raise
+        except Exception:  # noqa: BLE001, S112 (a hostile or broken value makes pydicom raise anything)
+            continue
     return made
 
 
 def _element(element: DataElement, address: str) -> dict[str, Any]:
     if element.VR == "SQ":
+        if len(element.value) > MOST_ITEMS:
+            raise Unreadable("The header has too many items to be shown")
         items = [_data_set(item, f"{address}/{number}") for number, item in enumerate(element.value)]
         return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
     if element.VR in _BINARY and len(element.value or b"") > INLINE:

@@ -20,8 +20,11 @@ from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import DEFERRED, Unreadable, source_header
 from services.imaging.dicom.opened import opened
 
-LARGEST_FRAME: Final = 512 * 1024 * 1024
+LARGEST_FRAME: Final = 256 * 1024 * 1024
 """Bytes of the largest frame that is decoded, whatever a header claims; a mammogram has about 50 MB."""
+
+MOST_PIXELS: Final = 64 * 1024 * 1024
+"""Of one frame; a mammogram has 30 million. Models see real numbers, which take tens of bytes a pixel on the way."""
 
 GROWN: Final = 2
 """How many times larger than its pixels a compressed frame may be; one that is, is no picture but an attack."""
@@ -41,7 +44,10 @@ def frame(path: Path, number: int) -> bytes:
         Unreadable: the pixels cannot be decoded.
         IndexError: there is no such frame.
     """
-    values, header = decode(path, number - 1, raw=True)
+    return _as_stored(*decode(path, number - 1, raw=True))
+
+
+def _as_stored(values: NDArray[Any], header: Dataset) -> bytes:
     if header.BitsAllocated == 1:
         return bytes(pack_bits(values.reshape(-1), pad=False))
     allocated = np.dtype(f"<{values.dtype.kind}{header.BitsAllocated // 8}")  # decoders give what the frame needs
@@ -119,21 +125,34 @@ def decode(path: Path, index: int, *, raw: bool) -> tuple[NDArray[Any], Dataset]
         IndexError: there is no such frame.
     """
     header = source_header(path)
+    return _decode(path, header, index, raw=raw), header
+
+
+def _decode(path: Path, header: Dataset, index: int, *, raw: bool) -> NDArray[Any]:
     frames = _frames(header)
-    try:
-        size = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1))
-        size *= int(header.BitsAllocated) // 8 or 1
-    except (AttributeError, TypeError, ValueError):
-        raise Unreadable("The header does not describe its pixels") from None
+    with guarded("The header does not describe its pixels"):
+        pixels = int(header.Rows) * int(header.Columns)
+        samples = pixels * int(header.get("SamplesPerPixel", 1))
+        size = samples * (int(header.BitsAllocated) // 8 or 1)
     if not 0 <= index < frames:
         raise IndexError(index)
-    if size > LARGEST_FRAME:
+    if size > LARGEST_FRAME or pixels > MOST_PIXELS:
         raise Unreadable("The picture is too large to be decoded")
     with guarded("The pixels cannot be decoded"), opened(path) as file:
         if header.file_meta.TransferSyntaxUID.is_encapsulated:
             _require_honest(_compressed(file, index, frames), header, size)
             file.seek(0)
-        return pixel_array(file, index=index, raw=raw), header
+        elif header.BitsAllocated == 1 and samples % 8 and header.original_encoding[1]:
+            return _bits(file, header, index * samples, samples)
+        return pixel_array(file, index=index, raw=raw)
+
+
+def _bits(file: BinaryIO, header: Dataset, start: int, count: int) -> NDArray[np.uint8]:
+    """A frame of one bit a pixel that does not begin and end with a byte (PS3.5 8.1.1); pydicom misses some of them."""
+    _go_to_pixels(file)
+    file.seek(start // 8, 1)
+    packed = np.frombuffer(file.read((start % 8 + count + 7) // 8), np.uint8)
+    return np.unpackbits(packed, bitorder="little")[start % 8 :][:count].reshape(header.Rows, header.Columns)
 
 
 def frames_of(path: Path, count: int) -> Iterator[bytes]:
@@ -142,25 +161,29 @@ def frames_of(path: Path, count: int) -> Iterator[bytes]:
     Raises:
         Unreadable: a frame cannot be decoded.
     """
-    for number in range(1, count + 1):
-        yield frame(path, number)
+    header = source_header(path)
+    for index in range(count):
+        yield _as_stored(_decode(path, header, index, raw=True), header)
 
 
 def _frames(header: Dataset) -> int:
-    try:
-        return int(header.get("NumberOfFrames") or 1)
-    except (TypeError, ValueError):
-        raise Unreadable("The header does not say how many frames there are") from None
+    with guarded("The header does not say how many frames there are"):
+        return max(1, int(header.get("NumberOfFrames") or 1))
 
 
 def _compressed(file: BinaryIO, index: int, frames: int) -> bytes:
     """A frame (from 0) out of the items in which it lies (PS3.5 A.4)."""
     with guarded("The frame does not lie in its file"):
-        dcmread(file, stop_before_pixels=True, specific_tags=[], defer_size=DEFERRED)
-        start = file.read(8)
-        if start[4:6].isalpha():
-            file.seek(4, 1)
+        _go_to_pixels(file)
         return get_frame(file, index, number_of_frames=frames)
+
+
+def _go_to_pixels(file: BinaryIO) -> None:
+    """To the first byte behind the length of Pixel Data."""
+    dcmread(file, stop_before_pixels=True, specific_tags=[], defer_size=DEFERRED)
+    start = file.read(8)
+    if start[4:6].isalpha():
+        file.seek(4, 1)
 
 
 def _require_honest(compressed: bytes, header: Dataset, size: int) -> None:

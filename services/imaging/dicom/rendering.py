@@ -4,6 +4,8 @@ Sources: PS3.3 C.7.6.3.1.2, C.11.1, C.11.2, C.11.6 (from stored values to a disp
 groups); PS3.18 8.3.5.1 (window).
 """
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -18,6 +20,9 @@ from services.imaging.dicom.metadata import swapped
 from services.imaging.dicom.pixels import decode
 
 WHITE: Final = 255
+STRIP: Final = 512
+"""Rows that are turned into grey at a time: each pixel takes tens of bytes on the way, as a real number."""
+
 _GREY: Final = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _TONES: Final = (
     "ModalityLUTSequence",
@@ -84,7 +89,9 @@ def window_of(tone: Dataset) -> Window | None:
     """The first window of a file, when it has a usable one."""
     centers, widths = (_numbers(tone.get(name)) for name in ("WindowCenter", "WindowWidth"))
     function: Any = str(tone.get("VOILUTFunction") or "LINEAR").upper()
-    if not centers or not widths or widths[0] < (1 if function == "LINEAR" else np.finfo(float).tiny):
+    if not centers or not widths or not math.isfinite(centers[0]) or not math.isfinite(widths[0]):
+        return None
+    if widths[0] < (1 if function == "LINEAR" else np.finfo(float).tiny):
         return None
     return Window(centers[0], widths[0], function)
 
@@ -102,17 +109,22 @@ def ramp(values: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
 
 
 def _grey(values: NDArray[Any], tone: Dataset, header: Dataset, window: Window | None) -> NDArray[np.uint8]:
-    levels = apply_modality_lut(values, tone)
     chosen = window or (None if tone.get("VOILUTSequence") else window_of(tone))
-    if chosen:
-        light = ramp(levels.astype(np.float64), chosen)
-    elif tone.get("VOILUTSequence"):
-        looked_up = apply_voi(levels if levels.dtype.kind in "iu" else np.rint(levels).astype(np.int64), tone)
-        light = looked_up / (2 ** int(tone.VOILUTSequence[0].LUTDescriptor[2]) - 1)
-    else:
-        light = _between(levels, int(header.BitsStored))
     dark_first = header.PhotometricInterpretation == "MONOCHROME1" or tone.get("PresentationLUTShape") == "INVERSE"
-    return np.rint((1 - light if dark_first else light) * WHITE).astype(np.uint8)
+    strips = [slice(row, row + STRIP) for row in range(0, len(values), STRIP)]
+    ends = (0.0, 0.0) if chosen or tone.get("VOILUTSequence") else _ends(values, strips, tone, int(header.BitsStored))
+    made = np.empty(values.shape, np.uint8)
+    for strip in strips:
+        levels = apply_modality_lut(values[strip], tone)
+        if chosen:
+            light = ramp(levels.astype(np.float64), chosen)
+        elif tone.get("VOILUTSequence"):
+            looked_up = apply_voi(levels if levels.dtype.kind in "iu" else np.rint(levels).astype(np.int64), tone)
+            light = looked_up / (2 ** int(tone.VOILUTSequence[0].LUTDescriptor[2]) - 1)
+        else:
+            light = (levels.astype(np.float64) - ends[0]) / (ends[1] - ends[0] or 1)
+        made[strip] = np.rint((1 - light if dark_first else light) * WHITE)
+    return made
 
 
 def _little_endian_palette(header: Dataset) -> Dataset:
@@ -124,10 +136,14 @@ def _little_endian_palette(header: Dataset) -> Dataset:
     return header
 
 
-def _between(levels: NDArray[Any], bits: int) -> NDArray[np.float64]:
+def _ends(values: NDArray[Any], strips: Sequence[slice], tone: Dataset, bits: int) -> tuple[float, float]:
     """Without a window, the darkest and the brightest value of the frame are black and white."""
-    low, high = (0.0, 1.0) if bits == 1 else (float(levels.min()), float(levels.max()))
-    return (levels.astype(np.float64) - low) / (high - low or 1)
+    if bits == 1:
+        return 0.0, 1.0
+    found = [
+        (float(levels.min()), float(levels.max())) for levels in (apply_modality_lut(values[s], tone) for s in strips)
+    ]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _eight_bits(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:

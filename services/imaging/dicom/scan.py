@@ -12,6 +12,7 @@ LONG: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV",
 """Explicit value representations with a length of four bytes."""
 
 DEEPEST: Final = 8
+SYNTAX: Final = 0x00020010
 _PIXELS: Final = 0x7FE00008
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED: Final = 0xFFFFFFFF
@@ -88,6 +89,8 @@ def _plain(data: bytes, at: int, end: int) -> Iterator[_Element]:
         at = element.start + element.length
         if element.tag >> 16 != 2 or at > end:  # noqa: PLR2004 (the group of the file meta information)
             raise Unusual("file meta information that does not end where it says")
+        if element.tag == SYNTAX and element.vr != b"UI":
+            raise Unusual("a transfer syntax that is no UID")
         yield element
 
 

@@ -15,9 +15,9 @@ from services.imaging.dicom.guarding import guarded
 from services.imaging.dicom.header import Unreadable, source_header
 from services.imaging.dicom.metadata import swapped
 from services.imaging.dicom.opened import opened
-from services.imaging.dicom.pixels import LARGEST_FRAME, decode
+from services.imaging.dicom.pixels import decode
 
-LARGEST: Final = LARGEST_FRAME
+LARGEST: Final = 512 * 1024 * 1024
 """Bytes of the largest decompressed instance that is made."""
 
 
@@ -28,8 +28,8 @@ def explicit(path: Path) -> bytes:
         Unreadable: the pixels cannot be decoded, or would be too large.
     """
     header = source_header(path)
-    syntax = header.file_meta.TransferSyntaxUID
     with guarded("The file cannot be written in Explicit VR Little Endian"):
+        syntax = header.file_meta.TransferSyntaxUID
         if syntax.is_encapsulated and "Rows" in header:
             _require_room(header)
             decode(path, 0, raw=True)  # refuses a frame that lies about its size, before all are decoded

@@ -144,15 +144,28 @@ def _condition(level: Level, name: str, value: str) -> Condition | None:
         item, vr = inside[rest]
     if value in {"", "*"}:
         return None
+    if "\0" in value:
+        raise BadSearch(f"{attribute.keyword} has a value that no file has", fix="Send text without NUL.")
     if attribute.computed and attribute.keyword not in {"ModalitiesInStudy", "SOPClassesInStudy"}:
         raise BadSearch(f"{attribute.keyword} is answered, and cannot be matched", fix="Leave it out.")
     if vr in _RANGED:
         return _dated(attribute, item, vr, value)
-    values = tuple(value.replace("\\", ",").split(",")) if vr == "UI" else (value,)
+    values = _several(vr, value)
     shape = _UID if vr == "UI" else _SHAPES.get(vr)
     if shape and not all(shape.fullmatch(each) for each in values):
         raise BadSearch(f"{attribute.keyword} has a value that is no {vr}", fix=_HOW.get(vr, "Give a number."))
     return Condition(attribute, item, vr, values)
+
+
+def _several(vr: str, value: str) -> tuple[str, ...]:
+    """Any of these will do: UIDs, or coded words, in which a backslash stands for nothing else (PS3.5 6.4)."""
+    match vr:
+        case "UI":
+            return tuple(value.replace("\\", ",").split(","))
+        case "CS":
+            return tuple(part.strip() for part in value.split("\\") if part.strip()) or (value,)
+        case _:
+            return (value,)
 
 
 _HOW: Final = {

@@ -84,6 +84,8 @@ def announcement(message: Message) -> Announcement:
         *_keys(study.get("basedOn") or []),
         *(k for o in message.resources("ServiceRequest") for k in order_keys(o)),
     ]
+    if any(map(subjects.is_labelled, message.resources("ServiceRequest"))):
+        study = {**study, "meta": {**(study.get("meta") or {}), "security": [subjects.TEST_LABEL]}}
     return Announcement(
         uid=study_uid(message),
         lane=message.lane,

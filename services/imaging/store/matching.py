@@ -3,9 +3,24 @@
 Sources: DICOM PS3.4 C.2.2.2.1 (single value), C.2.2.2.2 (lists of UIDs), C.2.2.2.4 (wild cards), C.2.2.2.5 (ranges).
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Numeric, String, Text, cast, column, exists, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    String,
+    Text,
+    and_,
+    cast,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH, array
 
 from services.imaging.domain.attributes import Level
@@ -35,6 +50,9 @@ _NAME: Final = "00100010"
 def matching(condition: Condition) -> ColumnElement[bool]:
     """Whether what stands in the query's row, or in the study around it, fulfils a condition."""
     tag = condition.attribute.tag
+    if condition.vr == "PN" and "=" in condition.values[0]:
+        groups = [group for group in condition.values[0].split("=") if group]
+        return and_(true(), *(matching(replace(condition, values=(group,))) for group in groups))
     if tag == "00080061":
         series = SERIES_FOUND.alias()
         return exists().where(series.c.study == STUDY_FOUND.c.uid, _fits(series.c.modality, condition))
@@ -76,13 +94,14 @@ def _fits(value: ColumnElement[Any], condition: Condition) -> ColumnElement[bool
         case "PN":
             return func.upper(value).like(_pattern(_folded(condition.values[0])), escape=_ESCAPE)
         case _:
-            return value.like(_pattern(condition.values[0]), escape=_ESCAPE)
+            return or_(*(value.like(_pattern(one), escape=_ESCAPE) for one in condition.values))
 
 
 def _within(value: ColumnElement[Any], between: Range) -> ColumnElement[bool]:
-    """Dates and times sort as text; a shorter end means all that begins with it (PS3.4 C.2.2.2.5.1)."""
+    """Dates and times sort as text; a shorter one means all that begins with it (PS3.4 C.2.2.2.5.1)."""
     last = value <= between.last + "~" if between.last else value != ""
-    return (value >= between.first) & last if between.first else (value != "") & last
+    first = (value >= between.first) | func.starts_with(between.first, value) if between.first else true()
+    return (value != "") & first & last
 
 
 def _pattern(text: str) -> str:

@@ -38,6 +38,8 @@ __all__ = [
 
 app = worker.app
 
+TEST_SUBJECT = Refusal(Reason.TEST_SUBJECT, "phantom or test patient")
+
 
 @worker.on(Event.STUDY_AVAILABLE)
 def announce_study(message: Message) -> None:
@@ -136,15 +138,12 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
         study = store.lock(session, uid)
         if study.state is not State.COMPLETE:
             return  # revoked meanwhile, or a picture of another patient came
-        denied = _denied(session, study)
-        answer = denied or answer  # what was read is not used if the patient denied it meanwhile
-        if isinstance(answer, Kept) and is_stopped(store.models(session), model):
-            answer = STOPPED  # while it was reading
+        model, answer = _as_things_stand(session, study, model, answer)
         study = replace(study, present=sum(not one.hub_made for one in instances))  # what came meanwhile was not read
         said = _say(session, study, model, answer)
         if said:
             watching.keep(session, known, study, instances, model, answer)
-        if said and not denied and not fhir.is_test_subject(study) and shadows(known, look_at(study, instances)):
+        if said and shadows(known, look_at(study, instances)) and _may_be_asked(session, study):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
 
 
@@ -154,6 +153,19 @@ def _pass_on(message: Message, study: Study) -> None:
         if inbox.claim(session, message.id):
             outbox.add(session, fhir.volume_due(study, answering.issuers(), message))
     log.info("volume_passed_on", study=study.uid)
+
+
+def _as_things_stand(
+    session: store.Session, study: Study, model: Model, answer: Kept | Refusal
+) -> tuple[Model, Kept | Refusal]:
+    """What was read is not used when a phantom showed itself, the patient denied it or the model was stopped."""
+    if fhir.is_test_subject(study):
+        return NOBODY, TEST_SUBJECT
+    if denied := _denied(session, study):
+        return model, denied
+    if isinstance(answer, Kept) and is_stopped(store.models(session), model):
+        return model, STOPPED
+    return model, answer
 
 
 def _say(session: store.Session, study: Study, model: Model, answer: Kept | Refusal) -> Message | None:
@@ -206,7 +218,7 @@ def _hear(message: Message) -> None:
 def _choose(study: Study, instances: list[Instance], known: list[Entry]) -> tuple[Model, Pictures]:
     """Phantoms and test patients never reach a clinical model."""
     if fhir.is_test_subject(study):
-        return NOBODY, Refusal(Reason.TEST_SUBJECT, "phantom or test patient")
+        return NOBODY, TEST_SUBJECT
     return choose(known, study.uid, look_at(study, instances))
 
 

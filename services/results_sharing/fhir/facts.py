@@ -58,10 +58,9 @@ def patient_id_of(message: Message) -> str | None:
 
 
 def is_test(message: Message) -> bool:
-    """Whether an event is about a phantom or a test patient: by the patient, or as imaging labelled it."""
-    return any(map(is_test_patient, message.resources("Patient"))) or any(
-        map(is_labelled, message.resources("ImagingStudy"))
-    )
+    """Whether an event is about a phantom or a test patient: by the patient or the order, or as imaging labelled it."""
+    labelled = [*message.resources("ImagingStudy"), *message.resources("ServiceRequest")]
+    return any(map(is_test_patient, message.resources("Patient"))) or any(map(is_labelled, labelled))
 
 
 def patients_from(message: Message) -> list[Patient]:

@@ -107,6 +107,11 @@ ODD: Final[dict[str, tuple[Callable[[bytes], bytes], int, set[str]]]] = {
     ),
     "zero bytes of pixels": (lambda f: changed(f, PixelData=b""), 200, set()),
     "a number that is none": (lambda f: f.replace(b"\x13\x00IS\x02\x001 ", b"\x13\x00IS\x02\x00x\0"), 200, set()),
+    "a number that no database keeps": (
+        lambda f: f.replace(b"\x13\x00IS\x02\x001 ", b"\x13\x00IS\x14\x00" + b"9" * 20),
+        200,
+        set(),
+    ),
     "only a preamble": (lambda _: b"\0" * 128 + b"DICM", 409, NONSENSE),
     "anything after a preamble": (lambda _: b"\0" * 128 + b"DICM" + bytes(range(256)) * 12, 409, NONSENSE),
 }

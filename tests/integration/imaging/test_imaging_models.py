@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ from services.imaging.packages.folder import digest_of
 from services.imaging.packages.metadata import Metadata, model_of, parse
 from services.imaging.settings import settings
 from services.imaging.store.tables import ANALYSIS, SHADOW_ANSWER
-from services.imaging.tasks import announce_study, read_in_shadow, read_study
+from services.imaging.tasks import announce_study, read_in_shadow, read_study, results
 from shared.errors import Conflict, HubError, InvalidResource
 from shared.events import Event, Lane
 from shared.fhir.message import Message
@@ -359,8 +359,16 @@ def quality_control(made: Any) -> None:
     made.QualityControlSubject = "YES"
 
 
+def phantom_image(made: Any) -> None:
+    made.QualityControlImage = "YES"
+
+
+def service_content(made: Any) -> None:
+    made.ContentQualification = "SERVICE"
+
+
 def named_phantom(made: Any) -> None:
-    made.PatientName = "QA^Phantom"
+    made.PatientName = "ACR_PHANTOM_3"
 
 
 def phantom_part(made: Any) -> None:
@@ -371,7 +379,10 @@ def numbered(made: Any) -> None:
     made.PatientID = "TEST-0001"
 
 
-@pytest.mark.parametrize("mark", [quality_control, named_phantom, phantom_part, numbered])
+MARKS: Final = [quality_control, phantom_image, service_content, named_phantom, phantom_part, numbered]
+
+
+@pytest.mark.parametrize("mark", MARKS)
 def test_a_phantom_is_stored_labelled_and_reaches_no_model(
     imaging: Any, announcement: Any, child: Any, as_file: Any, mark: Callable[[Any], None]
 ) -> None:
@@ -389,16 +400,41 @@ def test_a_phantom_is_stored_labelled_and_reaches_no_model(
         assert study["meta"]["security"][0]["code"] == "HTEST"
 
 
-def test_a_patient_whom_the_hospital_labels_as_test_reaches_no_model(
-    imaging: Any, announcement: Any, child: Any
+@pytest.mark.parametrize("labelled", ["Patient", "ImagingStudy", "ServiceRequest"])
+def test_what_the_hospital_labels_as_test_reaches_no_model(
+    imaging: Any, announcement: Any, child: Any, labelled: str
 ) -> None:
     hub, one = imaging(), child()
     hub.stow(one.part10())
     message = announcement(one)
-    message.resource("Patient")["meta"] = {"security": [{"code": "HTEST"}]}
+    message.resource(labelled)["meta"] = {"security": [{"code": "HTEST"}]}
     announce_study(message)
     read_study(hub.said(Event.STUDY_COMPLETED)[-1], predict=opinion(0.99))
     assert refusal(hub)[0] == "test-subject"
+
+
+def test_a_phantom_that_shows_itself_while_the_model_reads_gets_no_answer(complete: Any, as_file: Any) -> None:
+    hub, one, message = complete
+    late = one.another(seed=9).dataset()
+    quality_control(late)
+
+    def slowly(*asked: Any) -> Any:
+        assert hub.stow(as_file(late)).status_code == 200
+        return opinion(0.99)(*asked)
+
+    read_study(message, predict=slowly)
+    assert refusal(hub)[0] == "test-subject"
+    assert hub.said(Event.RESULTS_DUE) == []
+
+
+def test_of_a_phantom_that_shows_itself_after_its_answer_no_objects_are_made(complete: Any, as_file: Any) -> None:
+    hub, one, message = complete
+    read_study(message, predict=opinion(0.99))
+    late = one.another(seed=9).dataset()
+    quality_control(late)
+    hub.stow(as_file(late))
+    results.make_results(hub.said(Event.RESULTS_DUE)[-1])
+    assert hub.said(Event.RESULTS_MADE) == []
 
 
 def keeps_its_contract(said: Message) -> Message:

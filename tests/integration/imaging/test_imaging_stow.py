@@ -31,6 +31,7 @@ def test_a_stored_file_lies_under_its_digest_and_is_named_in_the_answer(imaging:
     assert answer.headers["content-type"] == "application/dicom+json"
     [item] = answer.json()["00081199"]["Value"]
     assert item["00081155"]["Value"] == [one.uid]
+    assert answer.json()["00081190"]["Value"] == [f"http://127.0.0.1:8080/dicomweb/studies/{one.study}"]
     digest = sha256(sent).hexdigest()
     assert (hub.folder / digest[:2] / f"{digest}.dcm").read_bytes() == sent
     assert list((hub.folder / "spool").iterdir()) == []

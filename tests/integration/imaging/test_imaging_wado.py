@@ -9,11 +9,13 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import RLELossless
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from services.imaging import api
+from services.imaging.dicom import metadata
 from shared.events import Event
 from shared.security import Role
 
@@ -46,6 +48,22 @@ def test_metadata_is_the_header_without_the_pixels(stored: tuple[Any, Any]) -> N
             "vr": "OW",
             "BulkDataURI": f"http://127.0.0.1:8080{place(one, '/bulkdata/7FE00010')}",
         }
+
+
+def test_of_many_a_header_that_cannot_be_shown_comes_as_its_names(
+    imaging: Any, child: Any, as_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, one = imaging(), child()
+    bad = one.another(seed=2)
+    made = bad.dataset()
+    made.RequestAttributesSequence = [Dataset(), Dataset()]
+    assert hub.stow(one.part10(), as_file(made)).status_code == 200
+    monkeypatch.setattr(metadata, "MOST_ITEMS", 1)
+    answer = hub.http.get(f"/dicomweb/studies/{one.study}/metadata", headers=hub.sign(role=Role.RADIOLOGIST))
+    assert answer.status_code == 200
+    assert {header["00080018"]["Value"][0] for header in answer.json()} == {one.uid, bad.uid}
+    alone = hub.http.get(f"{place(bad)}/metadata", headers=hub.sign(role=Role.RADIOLOGIST))
+    assert alone.status_code == 422
 
 
 def test_a_file_comes_back_as_it_went_in(stored: tuple[Any, Any]) -> None:
