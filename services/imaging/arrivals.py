@@ -7,7 +7,6 @@ the event and the audit record commit together.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
@@ -18,7 +17,7 @@ from services.imaging.dicom import header
 from services.imaging.dicom.whole import NotTaken, same_data_set
 from services.imaging.domain.instance import Failure, Instance, Reference, Refused, Stored
 from services.imaging.domain.study import Issuers, Study
-from services.imaging.files import Spooled
+from services.imaging.files import Keeping, Spooled
 from services.imaging.settings import Settings
 from shared import audit, outbox, sittings
 from shared.errors import Unavailable
@@ -31,36 +30,46 @@ BYTES: Final = Counter("hub_imaging_stored_bytes", "Bytes of new instances")
 
 
 @dataclass(frozen=True)
+class Sender:
+    """Who brings files.
+
+    Attributes:
+        every: how often the arrival of a study is said at most; what comes between is said together.
+        noted: the studies of which it is on record already that this sender brings them, and their series.
+    """
+
+    who: Principal
+    every: timedelta = timedelta(0)
+    noted: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
 class Arrival:
     """A file that is kept, or about to be, and not recorded yet.
 
     Attributes:
         kept: returns once the file is kept; the commit waits for it, so that disk and database work side by side.
-        every: how often the arrival of a study is said at most; what comes between is said together.
-        noted: the studies of which it is on record already that this sender brings them, and their series.
     """
 
     instance: Instance
-    who: Principal
-    every: timedelta = timedelta(0)
-    noted: set[str] = field(default_factory=set)
+    sender: Sender
     kept: Callable[[], None] = lambda: None
 
 
 def take(
     part: Spooled,
     chosen: Settings,
+    sender: Sender,
+    keeping: Keeping,
     *,
     study: str | None = None,
     named: Reference | None = None,
-    keep: Callable[[Path, Spooled], None] = files.keep,
-) -> Instance | Refused:
-    """Put one file where it belongs: under its content, or aside.
+) -> Arrival | Refused:
+    """Put one file where it belongs: begin to keep it under its content, or put it aside.
 
     Args:
         study: that the sender says it belongs to.
         named: SOP class and instance that the sender says it is.
-        keep: moves a good file to its place, or begins to.
 
     Raises:
         Unavailable: the disk is full or away, or the database.
@@ -73,8 +82,7 @@ def take(
         return _put_aside(part, Refused(Failure.OTHER_STUDY, instance.sop_class, instance.uid), instance.study, chosen)
     if named is not None and named != (instance.sop_class, instance.uid):
         return _put_aside(part, Refused(Failure.OTHER_OBJECT, instance.sop_class, instance.uid), instance.study, chosen)
-    keep(chosen.store_dir, part)
-    return instance
+    return Arrival(instance, sender, keeping.begin(chosen.store_dir, part))
 
 
 def _put_aside(part: Spooled, refused: Refused, study: str | None, chosen: Settings) -> Refused:
@@ -105,7 +113,7 @@ def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Stored | Failu
     for place, outcome in outcomes.items():
         INSTANCES.labels(str(outcome)).inc()
         BYTES.inc(arrivals[place].instance.size if outcome is Stored.NEW else 0)
-        arrivals[place].noted.update(_on_record(arrivals[place].instance, outcome))
+        arrivals[place].sender.noted.update(_on_record(arrivals[place].instance, outcome))
     return [outcomes[place] for place in range(len(arrivals))]
 
 
@@ -148,7 +156,7 @@ def _record(
         outcomes.append(outcome if own == digest else others[own])
     new = [arrival for (arrival, _), outcome in zip(told, outcomes, strict=True) if outcome is Stored.NEW]
     if new:
-        store.note(session, [each.instance for each in new if _series(each.instance) not in each.noted])
+        store.note(session, [each.instance for each in new if _series(each.instance) not in each.sender.noted])
         now = study.asked_at
         named = {(arrival.instance.patient_id, arrival.instance.issuer) for arrival in new}
         study = replace(
@@ -159,8 +167,8 @@ def _record(
             last_instance_at=now,
         )
         completion.step(session, study, now, chosen)
-        _say_in_time(session, study, now, chosen, min(arrival.every for arrival in new))
-    for who in {arrival.who for arrival, _ in told if study.uid not in arrival.noted}:
+        _say_in_time(session, study, now, chosen, min(arrival.sender.every for arrival in new))
+    for who in {arrival.sender.who for arrival, _ in told if study.uid not in arrival.sender.noted}:
         _note_sender(session, study.uid, who)
     return outcomes
 

@@ -4,8 +4,6 @@ Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 """
 
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, wait
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -13,13 +11,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from services.imaging import arrivals, files
+from services.imaging import arrivals
 from services.imaging.api import stow_answer
 from services.imaging.api.accepting import DICOM_JSON, require_json
 from services.imaging.api.multipart import Malformed, Receiver
-from services.imaging.arrivals import Arrival
+from services.imaging.arrivals import Arrival, Sender
 from services.imaging.domain.instance import Instance, Refused, Stored
-from services.imaging.files import Spooled
+from services.imaging.files import Keeping, Spooled
 from services.imaging.settings import settings
 from shared.fhir import codes
 from shared.http import principal
@@ -55,20 +53,15 @@ def store_instances(
     request: Request, parts: Annotated[list[Spooled], Depends(spooled, scope="request")], study: str | None = None
 ) -> Response:
     """Take files in."""
-    who, chosen = principal(request), settings()
-    keeping: list[Future[None]] = []
-
-    def keep(store: Path, part: Spooled) -> None:
-        keeping.append(files.begin_to_keep(store, part))
-
+    sender, chosen = Sender(principal(request)), settings()
     kept: dict[str, list[Arrival]] = {}
     refused: list[Refused] = []
     stored: list[Instance] = []
-    try:
+    with Keeping() as keeping:
         for part in parts:
-            taken = arrivals.take(part, chosen, study=study, keep=keep)
-            if isinstance(taken, Instance):
-                kept.setdefault(taken.study, []).append(Arrival(taken, who, kept=keeping[-1].result))
+            taken = arrivals.take(part, chosen, sender, keeping, study=study)
+            if isinstance(taken, Arrival):
+                kept.setdefault(taken.instance.study, []).append(taken)
             else:
                 refused.append(taken)
         for uid in sorted(kept):
@@ -80,8 +73,6 @@ def store_instances(
                     stored.append(arrival.instance)
                 else:
                     refused.append(Refused(outcome, arrival.instance.sop_class, arrival.instance.uid))
-    finally:
-        wait(keeping)  # the spooled files go when this ends
     return Response(
         orjson.dumps(stow_answer.body(stored, refused, chosen.public_url)),
         status_code=stow_answer.status(stored, refused),

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from services.imaging.arrivals import Arrival
-from services.imaging.domain.instance import Instance
+from services.imaging.arrivals import Arrival, Sender
 from services.imaging.listener import command_set, negotiation
 from services.imaging.listener.command_set import C_CANCEL, C_ECHO, C_STORE, N_ACTION, SUCCESS, UNRECOGNISED, Command
 from services.imaging.listener.committing import Committing
@@ -59,7 +58,7 @@ class Association:
         self._record = record
         self._asked = asked
         self._caller = ""
-        self._noted: set[str] = set()
+        self._sender = Sender(principal(""), SAID_EVERY)
         self._contexts: dict[int, Context] = {}
         self._words = bytearray()
         self._command: Command | None = None
@@ -94,6 +93,7 @@ class Association:
             self._refuse(request, refusal)
             return False
         self._caller = request.caller
+        self._sender = Sender(principal(self._caller), SAID_EVERY)
         accepted, self._contexts = negotiation.accept(request)
         self._line.send(accepted)
         log.info("association_opened", caller=self._caller, contexts=len(self._contexts))
@@ -139,7 +139,7 @@ class Association:
             raise ValueError("a presentation context that was not accepted")
         self._command = command
         if command.kind == C_STORE and command.has_data and context.abstract not in {VERIFICATION, COMMITMENT}:
-            self._sink = Receiving(command, context, self._chosen, arrival=self._arrival, record=self._record)
+            self._sink = Receiving(command, context, self._chosen, sender=self._sender, record=self._record)
         elif command.kind == N_ACTION and command.has_data and context.abstract == COMMITMENT:
             self._sink = Committing(command, context, self._chosen, self._caller)
         elif command.kind == C_ECHO and not command.has_data:
@@ -160,9 +160,6 @@ class Association:
         if self._command.kind == N_ACTION and status == SUCCESS:
             self._asked()
         self._command, self.busy = None, False
-
-    def _arrival(self, instance: Instance, kept: Callable[[], None]) -> Arrival:
-        return Arrival(instance, principal(self._caller), SAID_EVERY, self._noted, kept)
 
     def _abort(self, reason: int) -> None:
         with suppress(Closed):
