@@ -3,16 +3,15 @@
 Sources: DICOM PS3.4 B.2.3 (status codes of C-STORE), PS3.10 7.1 (file meta information).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.imaging import arrivals
-from services.imaging.arrivals import Arrival, Sender
+from services.imaging.arrivals import Arrival, Outcome, Sender
 from services.imaging.domain.instance import Failure, Reference, Refused, Stored
 from services.imaging.files import Keeping, Spool
 from services.imaging.listener.command_set import SUCCESS, Command
 from services.imaging.listener.negotiation import IMPLEMENTATION, VERSION, Context
-from services.imaging.listener.together import Outcome
 from services.imaging.settings import Settings
 from shared.errors import HubError, Unavailable
 from shared.telemetry import log
@@ -47,7 +46,7 @@ class Receiving:
         chosen: Settings,
         *,
         sender: Sender,
-        record: Callable[[Arrival], Outcome],
+        record: Callable[[Sequence[Arrival]], list[Outcome]],
     ) -> None:
         self._command = command
         self._chosen = chosen
@@ -93,7 +92,7 @@ class Receiving:
             taken = arrivals.take(spool.finish(sync=False), self._chosen, self._sender, keeping, named=named)
             if isinstance(taken, Refused):
                 return REFUSALS[taken.reason]
-            outcome = self._record(taken)
+            [outcome] = self._record([taken])
         return (SUCCESS, "") if isinstance(outcome, Stored) else REFUSALS[outcome]
 
     def _fail(self, error: HubError) -> None:
