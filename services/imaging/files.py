@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from uuid import uuid4
 
 from shared.errors import Unavailable
@@ -60,10 +60,16 @@ class Spool:
         self._size = 0
         self.path = store / SPOOL / str(uuid4())
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("xb", buffering=BUFFER)
+            self._file = self._open()
         except OSError as error:
             raise _no_room(error) from None
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self.path.open("xb", buffering=BUFFER)
+        except FileNotFoundError:  # the first file of a store
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self.path.open("xb", buffering=BUFFER)
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
