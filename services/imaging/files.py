@@ -7,14 +7,14 @@ in `<store>/spool/`. A file that no row names is harmless: the sender was told n
 import hashlib
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from uuid import uuid4
 
 from shared.errors import Unavailable
@@ -60,10 +60,16 @@ class Spool:
         self._size = 0
         self.path = store / SPOOL / str(uuid4())
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("xb", buffering=BUFFER)
+            self._file = self._open()
         except OSError as error:
             raise _no_room(error) from None
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self.path.open("xb", buffering=BUFFER)
+        except FileNotFoundError:  # the first file of a store
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self.path.open("xb", buffering=BUFFER)
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
@@ -78,7 +84,7 @@ class Spool:
         """The file is whole: let the disk have it.
 
         Args:
-            sync: now; otherwise whoever keeps it calls `begin_to_keep`.
+            sync: now; otherwise whoever keeps it calls `Keeping.begin`.
         """
         try:
             self._file.flush()
@@ -117,13 +123,31 @@ def keep(store: Path, spooled: Spooled, ending: str = DICOM) -> None:
     _move(spooled.path, path_of(store, spooled.digest, ending))
 
 
-def begin_to_keep(store: Path, spooled: Spooled) -> Future[None]:
-    """As `keep`, for a file that the disk may not have yet, and at the side: its row goes to the database meanwhile.
+class Keeping:
+    """Files on their way to the disk at the side, while their rows go to the database.
 
-    Returns:
-        What raises `Unavailable` when the disk is full or away; the spooled file may go once it is done.
+    When the block ends nothing is under way any more, so what was spooled may go.
     """
-    return _disk().submit(_sync_and_keep, store, spooled)
+
+    def __init__(self) -> None:
+        self._under_way: list[Future[None]] = []
+
+    def begin(self, store: Path, spooled: Spooled) -> Callable[[], None]:
+        """As `keep`, for a file that the disk may not have yet.
+
+        Returns:
+            What waits until it is kept, and raises `Unavailable` when the disk is full or away.
+        """
+        self._under_way.append(_disk().submit(_sync_and_keep, store, spooled))
+        return self._under_way[-1].result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        wait(self._under_way)
 
 
 def _sync_and_keep(store: Path, spooled: Spooled) -> None:

@@ -1,7 +1,7 @@
 """A file in quarantine comes in after all, or goes for good: one person decides, and the audit keeps it."""
 
 from services.imaging import arrivals, files, store
-from services.imaging.arrivals import Arrival
+from services.imaging.arrivals import Arrival, Sender
 from services.imaging.dicom import header
 from services.imaging.dicom.whole import NotTaken
 from services.imaging.domain.instance import Failure, Stored
@@ -33,7 +33,7 @@ def release(number: int, who: Principal, chosen: Settings) -> Stored:
         except NotTaken as error:
             raise Conflict(f"The file still cannot be taken in ({error.reason})", fix="Leave it, or drop it.") from None
         files.keep(chosen.store_dir, Spooled(path, found.digest, found.size))
-    [outcome] = arrivals.commit([Arrival(instance, who)], chosen)
+    [outcome] = arrivals.commit([Arrival(instance, Sender(who))], chosen)
     if isinstance(outcome, Failure):  # another file counts for its UID: it is put aside again
         raise Conflict(f"The file still cannot be taken in ({outcome})", fix="Leave it, or drop it.")
     _decide(found, "released", who)

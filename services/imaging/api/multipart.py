@@ -21,6 +21,9 @@ DICOM: Final = "application/dicom"
 BATCH: Final = 1 << 20
 """Bytes gathered before they are parsed and written: a thread is asked once a megabyte, not once a packet."""
 
+PIECES: Final = 64
+"""Pieces that are parsed one by one; where the network brings crumbs they are put together first."""
+
 PARTS: Final = 10_000
 
 
@@ -71,7 +74,8 @@ class Receiver:
         self._stack = ExitStack()
         self._part: _Part | None = None
         self._whole = False
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._gathered = 0
         self.files: list[Spooled] = []
         try:
             self._parser = MultipartParser(
@@ -92,8 +96,9 @@ class Receiver:
 
     def gather(self, data: bytes) -> bool:
         """Take bytes from the network; True when it is time to `write`."""
-        self._waiting += data
-        return len(self._waiting) >= BATCH
+        self._waiting.append(data)
+        self._gathered += len(data)
+        return self._gathered >= BATCH
 
     def write(self) -> None:
         """Parse and write what was gathered.
@@ -102,10 +107,11 @@ class Receiver:
             Malformed: not a multipart body.
             Unavailable: the disk is full or away.
         """
-        data = bytes(self._waiting)
-        self._waiting.clear()
+        pieces = self._waiting if len(self._waiting) <= PIECES else [b"".join(self._waiting)]
+        self._waiting, self._gathered = [], 0
         try:
-            self._parser.write(data)
+            for piece in pieces:
+                self._parser.write(piece)
         except FormParserError:
             raise Malformed("The body is not the multipart that its Content-Type promises") from None
 
@@ -155,7 +161,7 @@ class Receiver:
             raise UnsupportedMedia("A part is not a DICOM file", fix="Send parts of Content-Type application/dicom.")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        self._current().spool.write(data[start:end])
+        self._current().spool.write(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self.files.append(self._current().spool.finish(sync=False))

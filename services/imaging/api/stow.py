@@ -3,41 +3,48 @@
 Source: DICOM PS3.18 10.5 (Store transaction), annex I (status codes).
 """
 
-from collections.abc import AsyncIterator
-from concurrent.futures import Future, wait
-from pathlib import Path
-from typing import Annotated
+from functools import lru_cache
+from typing import Final
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from services.imaging import arrivals, files
+from services.imaging import arrivals
 from services.imaging.api import stow_answer
 from services.imaging.api.accepting import DICOM_JSON, require_json
 from services.imaging.api.multipart import Malformed, Receiver
-from services.imaging.arrivals import Arrival
+from services.imaging.arrivals import Arrival, Sender
 from services.imaging.domain.instance import Instance, Refused, Stored
-from services.imaging.files import Spooled
+from services.imaging.files import Keeping
 from services.imaging.settings import settings
+from services.imaging.together import Together
 from shared.fhir import codes
 from shared.http import principal
-from shared.security import require_scope
+from shared.security import Principal, require_scope
 from shared.telemetry import bound, log
 
 router = APIRouter(prefix="/dicomweb")
 
+SENDERS: Final = 256
+"""Senders of whom a process remembers what is on record."""
 
-async def spooled(request: Request) -> AsyncIterator[list[Spooled]]:
-    """The parts of the body, each a file on disk; written as they arrive, in a thread.
+_TOGETHER: Final = Together(settings)
+
+
+@router.post("/studies")
+@router.post("/studies/{study}")
+async def store_instances(request: Request, study: str | None = None) -> Response:
+    """Take files in: a thread writes them as they arrive, and settles what becomes of them.
 
     Raises:
         Malformed: not a multipart body, or one that ends early.
         UnsupportedMedia: no DICOM.
-        Unavailable: the disk is full.
+        Unavailable: the disk is full or away, or the database.
     """
-    require_scope(principal(request), "Study", "c")
+    who = principal(request)
+    require_scope(who, "Study", "c")
     require_json(request)
     with Receiver(request.headers.get("content-type", ""), settings().store_dir) as receiver:
         try:
@@ -46,42 +53,31 @@ async def spooled(request: Request) -> AsyncIterator[list[Spooled]]:
                     await run_in_threadpool(receiver.write)
         except ClientDisconnect:
             raise Malformed("The sender went away") from None
-        yield await run_in_threadpool(receiver.finish)
+        return await run_in_threadpool(_settle, receiver, _sender(who), study)
 
 
-@router.post("/studies")
-@router.post("/studies/{study}")
-def store_instances(
-    request: Request, parts: Annotated[list[Spooled], Depends(spooled, scope="request")], study: str | None = None
-) -> Response:
-    """Take files in."""
-    who, chosen = principal(request), settings()
-    keeping: list[Future[None]] = []
+@lru_cache(SENDERS)
+def _sender(who: Principal) -> Sender:
+    return Sender(who)
 
-    def keep(store: Path, part: Spooled) -> None:
-        keeping.append(files.begin_to_keep(store, part))
 
-    kept: dict[str, list[Arrival]] = {}
-    refused: list[Refused] = []
+def _settle(receiver: Receiver, sender: Sender, study: str | None) -> Response:
+    """All bytes are there: what the sender is told."""
+    chosen = settings()
+    with Keeping() as keeping:
+        taken = [arrivals.take(part, chosen, sender, keeping, study=study) for part in receiver.finish()]
+        kept = [one for one in taken if isinstance(one, Arrival)]
+        outcomes = _TOGETHER.ask(kept) if kept else []
+    refused = [one for one in taken if isinstance(one, Refused)]
     stored: list[Instance] = []
-    try:
-        for part in parts:
-            taken = arrivals.take(part, chosen, study=study, keep=keep)
-            if isinstance(taken, Instance):
-                kept.setdefault(taken.study, []).append(Arrival(taken, who, kept=keeping[-1].result))
-            else:
-                refused.append(taken)
-        for uid in sorted(kept):
-            with bound(correlation=codes.correlation_of(uid)):
-                outcomes = arrivals.commit(kept[uid], chosen)
-                log.info("instances_stored", study=uid, stored=len(outcomes), sent=len(kept[uid]))
-            for arrival, outcome in zip(kept[uid], outcomes, strict=True):
-                if isinstance(outcome, Stored):
-                    stored.append(arrival.instance)
-                else:
-                    refused.append(Refused(outcome, arrival.instance.sop_class, arrival.instance.uid))
-    finally:
-        wait(keeping)  # the spooled files go when this ends
+    for instance, outcome in zip((arrival.instance for arrival in kept), outcomes, strict=True):
+        if isinstance(outcome, Stored):
+            stored.append(instance)
+        else:
+            refused.append(Refused(outcome, instance.sop_class, instance.uid))
+    for uid in sorted({instance.study for instance in stored}):
+        with bound(correlation=codes.correlation_of(uid)):
+            log.info("instances_stored", study=uid, stored=sum(instance.study == uid for instance in stored))
     return Response(
         orjson.dumps(stow_answer.body(stored, refused, chosen.public_url)),
         status_code=stow_answer.status(stored, refused),

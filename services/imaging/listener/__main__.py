@@ -8,8 +8,8 @@ from typing import Final
 from services.imaging import dimse, files
 from services.imaging.listener.errands import Errands
 from services.imaging.listener.server import Server
-from services.imaging.listener.together import Together
 from services.imaging.settings import settings
+from services.imaging.together import Together
 from shared.errors import HubError
 from shared.process import BEAT_SECONDS, beat, serve_metrics
 from shared.telemetry import configure, log
@@ -31,7 +31,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     chosen = settings()
     errands = Errands(chosen)
-    server = Server(chosen, dimse.server_context(chosen), record=Together(chosen).ask, asked=errands.ring)
+    server = Server(chosen, dimse.server_context(chosen), record=Together(settings).ask, asked=errands.ring)
     serve_metrics()
     threads: list[threading.Thread] = [errands, server]
     for thread in threads:

@@ -3,19 +3,17 @@
 Source: DICOM PS3.8 9.2 (state machine: here the acceptor's half), PS3.7 9.3 (messages).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from services.imaging.arrivals import Arrival
-from services.imaging.domain.instance import Instance
+from services.imaging.arrivals import Arrival, Outcome, Sender
 from services.imaging.listener import command_set, negotiation
 from services.imaging.listener.command_set import C_CANCEL, C_ECHO, C_STORE, N_ACTION, SUCCESS, UNRECOGNISED, Command
 from services.imaging.listener.committing import Committing
 from services.imaging.listener.negotiation import COMMITMENT, VERIFICATION, Context, Refusal, Request
 from services.imaging.listener.receiving import Answer, Receiving
-from services.imaging.listener.seen import ANSWERS, SAID_EVERY, note_refusal, principal
-from services.imaging.listener.together import Outcome
+from services.imaging.listener.seen import ANSWERS, note_refusal, principal
 from services.imaging.listener.wire import ABORT, ASSOCIATE, DATA, RELEASE, Closed, Value, Wire, values
 from services.imaging.settings import Settings
 from shared.telemetry import log
@@ -49,7 +47,7 @@ class Association:
         chosen: Settings,
         *,
         full: Callable[[], bool],
-        record: Callable[[Arrival], Outcome],
+        record: Callable[[Sequence[Arrival]], list[Outcome]],
         asked: Callable[[], None],
     ) -> None:
         self._line = line
@@ -59,7 +57,7 @@ class Association:
         self._record = record
         self._asked = asked
         self._caller = ""
-        self._noted: set[str] = set()
+        self._sender = Sender(principal(""))
         self._contexts: dict[int, Context] = {}
         self._words = bytearray()
         self._command: Command | None = None
@@ -94,6 +92,7 @@ class Association:
             self._refuse(request, refusal)
             return False
         self._caller = request.caller
+        self._sender = Sender(principal(self._caller))
         accepted, self._contexts = negotiation.accept(request)
         self._line.send(accepted)
         log.info("association_opened", caller=self._caller, contexts=len(self._contexts))
@@ -139,7 +138,7 @@ class Association:
             raise ValueError("a presentation context that was not accepted")
         self._command = command
         if command.kind == C_STORE and command.has_data and context.abstract not in {VERIFICATION, COMMITMENT}:
-            self._sink = Receiving(command, context, self._chosen, arrival=self._arrival, record=self._record)
+            self._sink = Receiving(command, context, self._chosen, sender=self._sender, record=self._record)
         elif command.kind == N_ACTION and command.has_data and context.abstract == COMMITMENT:
             self._sink = Committing(command, context, self._chosen, self._caller)
         elif command.kind == C_ECHO and not command.has_data:
@@ -160,9 +159,6 @@ class Association:
         if self._command.kind == N_ACTION and status == SUCCESS:
             self._asked()
         self._command, self.busy = None, False
-
-    def _arrival(self, instance: Instance, kept: Callable[[], None]) -> Arrival:
-        return Arrival(instance, principal(self._caller), SAID_EVERY, self._noted, kept)
 
     def _abort(self, reason: int) -> None:
         with suppress(Closed):

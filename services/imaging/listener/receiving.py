@@ -3,18 +3,15 @@
 Sources: DICOM PS3.4 B.2.3 (status codes of C-STORE), PS3.10 7.1 (file meta information).
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future, wait
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from services.imaging import arrivals, files
-from services.imaging.arrivals import Arrival
+from services.imaging import arrivals
+from services.imaging.arrivals import Arrival, Outcome, Sender
 from services.imaging.domain.instance import Failure, Reference, Refused, Stored
-from services.imaging.files import Spool, Spooled
+from services.imaging.files import Keeping, Spool
 from services.imaging.listener.command_set import SUCCESS, Command
 from services.imaging.listener.negotiation import IMPLEMENTATION, VERSION, Context
-from services.imaging.listener.together import Outcome
 from services.imaging.settings import Settings
 from shared.errors import HubError, Unavailable
 from shared.telemetry import log
@@ -39,7 +36,6 @@ class Receiving:
     """One data set on its way in; what cannot be written is read all the same, so that the sender gets its answer.
 
     Args:
-        arrival: makes an arrival of a kept instance: it knows the sender.
         record: `Together.ask`.
     """
 
@@ -49,12 +45,12 @@ class Receiving:
         context: Context,
         chosen: Settings,
         *,
-        arrival: Callable[..., Arrival],
-        record: Callable[[Arrival], Outcome],
+        sender: Sender,
+        record: Callable[[Sequence[Arrival]], list[Outcome]],
     ) -> None:
         self._command = command
         self._chosen = chosen
-        self._arrival = arrival
+        self._sender = sender
         self._record = record
         self._spool: Spool | None = None
         try:
@@ -92,18 +88,11 @@ class Receiving:
 
     def _settle(self, spool: Spool) -> Answer:
         named = Reference(self._command.sop_class, self._command.uid)
-        keeping: list[Future[None]] = []
-
-        def keep(store: Path, part: Spooled) -> None:
-            keeping.append(files.begin_to_keep(store, part))
-
-        taken = arrivals.take(spool.finish(sync=False), self._chosen, named=named, keep=keep)
-        if isinstance(taken, Refused):
-            return REFUSALS[taken.reason]
-        try:
-            outcome = self._record(self._arrival(taken, keeping[0].result))
-        finally:
-            wait(keeping)  # the spooled file goes when this ends
+        with Keeping() as keeping:
+            taken = arrivals.take(spool.finish(sync=False), self._chosen, self._sender, keeping, named=named)
+            if isinstance(taken, Refused):
+                return REFUSALS[taken.reason]
+            [outcome] = self._record([taken])
         return (SUCCESS, "") if isinstance(outcome, Stored) else REFUSALS[outcome]
 
     def _fail(self, error: HubError) -> None:

@@ -1,6 +1,5 @@
 """What is on record of associations: who was refused, who a sender is to the audit, and figures for the operator."""
 
-from datetime import timedelta
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -16,9 +15,6 @@ ANSWERS: Final = Counter("hub_imaging_dimse_answers", "DIMSE requests by command
 REFUSED: Final = Counter("hub_imaging_dimse_refused", "Associations that were refused, by reason", ["reason"])
 OPEN: Final = Gauge("hub_imaging_dimse_associations", "Associations that are open")
 COMMITMENTS: Final = Counter("hub_imaging_commitments", "Storage commitments by what became of them", ["outcome"])
-
-SAID_EVERY: Final = timedelta(seconds=5)
-"""How often the arrival of one study is said while its instances come one by one."""
 
 
 def principal(title: str) -> Principal:

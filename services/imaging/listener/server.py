@@ -3,15 +3,14 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from services.imaging.arrivals import Arrival
+from services.imaging.arrivals import Arrival, Outcome
 from services.imaging.listener.association import REQUEST_WITHIN_S, Association
 from services.imaging.listener.seen import OPEN
-from services.imaging.listener.together import Outcome
 from services.imaging.listener.wire import Wire
 from services.imaging.settings import Settings
 from shared.errors import Unavailable
@@ -41,7 +40,7 @@ class Server(threading.Thread):
         chosen: Settings,
         tls: ssl.SSLContext | None,
         *,
-        record: Callable[[Arrival], Outcome],
+        record: Callable[[Sequence[Arrival]], list[Outcome]],
         asked: Callable[[], None],
     ) -> None:
         super().__init__(name="dimse-server", daemon=True)

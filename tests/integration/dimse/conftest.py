@@ -20,9 +20,9 @@ from services.imaging.dimse import server_context
 from services.imaging.files import path_of
 from services.imaging.listener.errands import Errands
 from services.imaging.listener.server import Server
-from services.imaging.listener.together import Together
 from services.imaging.settings import Settings
 from services.imaging.settings import settings as read_settings
+from services.imaging.together import Together
 from shared.embedded import packages
 from shared.embedded.machine import CannotStart, free_port
 from shared.events import Event
@@ -152,7 +152,7 @@ def hub(
             read_settings.cache_clear()
             chosen = read_settings()
             errands = Errands(chosen)
-            server = Server(chosen, server_context(chosen), record=Together(chosen).ask, asked=errands.ring)
+            server = Server(chosen, server_context(chosen), record=Together(lambda: chosen).ask, asked=errands.ring)
             for thread in (errands, server):
                 thread.start()
             until.callback(server.close, 1.0)

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from talking import connected, store
 
 from services.imaging import files
-from services.imaging.arrivals import Arrival, commit
+from services.imaging.arrivals import Arrival, Sender, commit
 from services.imaging.dicom import header
 from services.imaging.domain.instance import Failure, Stored
 from services.imaging.listener.receiving import meta
@@ -189,7 +189,7 @@ def test_of_two_contents_under_one_uid_that_come_at_once_one_counts_and_the_othe
     same = {"SOPInstanceUID": one.SOPInstanceUID, "StudyInstanceUID": one.StudyInstanceUID}
     sent = [one, one, picture(**same, PatientID="SYN-2"), picture(StudyInstanceUID=one.StudyInstanceUID)]
     kept = [header.parse(*_spooled(running, each)) for each in sent]
-    outcomes = commit([Arrival(instance, principal("CT1")) for instance in kept], running.chosen)
+    outcomes = commit([Arrival(instance, Sender(principal("CT1"))) for instance in kept], running.chosen)
     assert sorted(outcomes[:3]) == sorted([Stored.NEW, Stored.DUPLICATE, Failure.CONFLICT])
     assert outcomes[3] is Stored.NEW
     assert list(running.quarantined().values()) == ["conflict"]

@@ -17,7 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from services.imaging import api, gauges, store
 from services.imaging.domain.admission import METADATA
@@ -120,6 +120,13 @@ class Imaging:
         with store.transaction() as session:
             rows = session.execute(query.order_by(outbox.OUTBOX.c.id)).scalars()
             return [Message.from_fhir(orjson.loads(row)[0][0]) for row in rows]
+
+    def let_time_pass(self, uid: str) -> None:
+        """As if the arrival of a study was said a while ago: what comes next is said at once."""
+        with store.transaction() as session:
+            session.execute(
+                text("UPDATE study SET said_at = said_at - interval '1 minute' WHERE uid = :uid"), {"uid": uid}
+            )
 
     def state(self, uid: str) -> tuple[str, str | None]:
         """Where a study stands, and why it awaits a human."""

@@ -10,6 +10,11 @@ from services.imaging import completion, store
 from services.imaging.settings import settings
 from services.imaging.tasks import announce_study, look_again, revoke_order
 from shared.events import Event, Lane
+from shared.fhir.message import Message
+
+
+def present(message: Message) -> int:
+    return int(message.resource("ImagingStudy")["numberOfInstances"])
 
 
 def test_pixels_before_the_announcement_start_one_reading(imaging: Any, child: Any, announcement: Any) -> None:
@@ -140,7 +145,17 @@ def test_many_pictures_ask_for_one_look(imaging: Any, child: Any, announcement: 
     announce_study(announcement(one, instances=None))
     for _ in range(4):
         hub.stow(one.another().part10())
-    assert len(hub.said(Event.QUIET_PERIOD_ENDED)) <= 2
+    assert len(hub.said(Event.QUIET_PERIOD_ENDED)) <= 3  # one of them says together what came after the first
+
+
+def test_what_comes_one_by_one_is_said_at_once_and_then_together(imaging: Any, child: Any) -> None:
+    hub, one = imaging(), child()
+    for picture in (one, one.another(), one.another()):
+        assert hub.stow(picture.part10()).status_code == 200
+    assert [present(message) for message in hub.said(Event.INSTANCES_STORED)] == [1]
+    hub.let_time_pass(one.study)
+    assert hub.stow(one.another().part10()).status_code == 200
+    assert [present(message) for message in hub.said(Event.INSTANCES_STORED)] == [1, 4]
 
 
 @pytest.mark.parametrize(
@@ -202,12 +217,12 @@ def test_a_picture_after_completion_is_kept_and_said_and_starts_no_second_readin
         _advance(one.study, _look_at(one.study))
     assert hub.state(one.study) == ("complete", None)
     late = one.another()
+    hub.let_time_pass(one.study)
     assert hub.stow(late.part10()).status_code == 200
     _advance(one.study, datetime.now(UTC) + timedelta(days=2))
     assert len(hub.said(Event.STUDY_COMPLETED)) == 1
     assert hub.said(Event.STUDY_HELD) == []
-    *_, said = hub.said(Event.INSTANCES_STORED)
-    assert said.resource("ImagingStudy")["numberOfInstances"] == 2
+    assert present(hub.said(Event.INSTANCES_STORED)[-1]) == 2
     found = hub.http.get(f"/dicomweb/studies/{one.study}/instances", headers=hub.sign()).json()
     assert late.uid in {match["00080018"]["Value"][0] for match in found}
 

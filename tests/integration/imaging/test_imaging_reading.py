@@ -263,6 +263,7 @@ def test_a_picture_that_comes_while_the_model_reads_is_not_counted_as_read(compl
     hub, message = complete(one)
 
     def slowly(*asked: Any) -> Any:
+        hub.let_time_pass(one.study)
         assert hub.stow(one.another(seed=5).part10()).status_code == 200
         return says(0.93)(*asked)
 
@@ -322,6 +323,7 @@ def test_a_late_picture_is_kept_and_not_read(complete: Any, child: Any) -> None:
     one = child()
     hub, message = complete(one)
     read_study(message, predict=says(0.9))
+    hub.let_time_pass(one.study)
     hub.stow(one.another().part10())
     assert len(hub.said(Event.STUDY_COMPLETED)) == 1
     assert len(hub.said(Event.INSTANCES_STORED)) == 2
