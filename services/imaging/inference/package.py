@@ -16,7 +16,7 @@ from services.imaging.domain.admission import GRAPHS
 from services.imaging.domain.model import Model
 from services.imaging.inference import graph
 from services.imaging.inference.looks import looks
-from services.imaging.inference.prediction import Prediction, predict
+from services.imaging.inference.prediction import Prediction, explain, predict
 from services.imaging.inference.steps import Prepared, prepare
 from services.imaging.packages.folder import text_of
 from services.imaging.packages.metadata import Metadata, model_of
@@ -39,7 +39,7 @@ class Package:
     together: int = 1
 
     def read(self, picture: NDArray[Any]) -> Prediction:
-        """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3).
+        """What it says of one picture, explained: shape (rows, columns), high is white, or (rows, columns, 3).
 
         Raises:
             ValueError: the picture shows nothing, or is none.
@@ -48,7 +48,7 @@ class Package:
         [said] = self.read_all([picture])
         if isinstance(said, ValueError):
             raise said
-        return said
+        return said.explained()
 
     def read_all(self, pictures: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
         """What it says of each picture, or why it says nothing of one.
@@ -81,7 +81,12 @@ class Package:
     def _said(self, answered: dict[str, Tensor], prepared: Prepared, picture: NDArray[Any]) -> Prediction:
         said = predict(answered, prepared, picture, self.model, self.declared.hub)
         away = {} if said.distance is None else {"distance": said.distance}
-        return replace(said, looks=looks(picture) | away)
+
+        def explained() -> Prediction:
+            made = explain(said, answered, prepared, picture, self.model, self.declared.hub)
+            return replace(made, looks=looks(picture) | away)
+
+        return replace(said, explain=explained)
 
 
 def load(folder: Path, declared: Metadata, digest: str, run: graph.Run = graph.PLAIN) -> Package:
