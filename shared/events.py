@@ -129,9 +129,10 @@ APART: Final[dict[str, dict[str, frozenset[Event]]]] = {
     "imaging": {
         "results": frozenset({Event.RESULTS_DUE, Event.RESULTS_MADE}),
         "volumes": frozenset({Event.VOLUME_DUE}),
+        "shadow": frozenset({Event.SHADOW_DUE}),
     }
 }
-"""Work of a service that its other work must never wait for: queues and a worker process of its own."""
+"""Work of a service that its other work must never wait for: queues of its own, and a worker process for all of it."""
 
 EVENTS_EXCHANGE: Final = "hub.events"
 UNROUTED: Final = "hub.unrouted"

@@ -3,9 +3,12 @@
 Liveness is the age of the file, so it depends on neither broker nor database.
 """
 
+import os
 import socket
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import Gauge, start_http_server
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +17,9 @@ from shared import settings, telemetry
 
 BEAT_SECONDS = 5.0
 """How often a healthy process touches its file; a probe allows several times that."""
+
+AUTOGROUP: Final = Path("/proc/self/autogroup")
+"""How nice the session of this process is, where Linux shares the processor between sessions (sched(7))."""
 
 
 class Exposure(BaseSettings):
@@ -54,3 +60,9 @@ def beat() -> None:
     """Say that this process is alive."""
     if (file := exposure().heartbeat_file) is not None:
         file.touch()
+
+
+def be_nice_as_a_session() -> None:
+    """Let a command under `nice` yield to other sessions too: by itself `nice` counts only inside one (sched(7))."""
+    with suppress(OSError):  # no such kernel, or not ours to say: then `nice` is all there is
+        AUTOGROUP.write_text(str(os.nice(0)))

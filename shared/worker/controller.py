@@ -13,7 +13,7 @@ from prometheus_client import multiprocess
 from shared import db, migrate
 from shared.errors import HubError, Unavailable
 from shared.events import SUBSCRIPTIONS
-from shared.process import beat, exposure, serve_metrics
+from shared.process import be_nice_as_a_session, beat, exposure, serve_metrics
 from shared.telemetry import configure, log
 
 
@@ -44,6 +44,7 @@ class Controller(worker.Worker):
             check(self.app.main, {name for name in self.app.tasks if not name.startswith("celery.")})
         except HubError as error:
             raise SystemExit(f"{error.message}. {error.fix or ''}") from None
+        be_nice_as_a_session()
         serve_metrics()
         beat()
 

@@ -1,6 +1,7 @@
 """A GPU, bfloat16 and several pictures at once are used where they decide what is decided plainly, and nowhere else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -10,17 +11,21 @@ import numpy as np
 import pytest
 import torch
 from department import EDGE, Perceptron, Transformer, kind, package
+from numpy.typing import NDArray
 from pydicom import dcmread
 from torch import Tensor, nn
 
 from services.imaging import files
-from services.imaging.dicom import header
+from services.imaging.dicom import header, pixels
 from services.imaging.domain.admission import METADATA
+from services.imaging.domain.instance import Instance
+from services.imaging.domain.model import Model
 from services.imaging.domain.reading import best
 from services.imaging.inference import fitting
 from services.imaging.inference import package as packages
 from services.imaging.inference.graph import Run
 from services.imaging.inference.package import Package
+from services.imaging.inference.prediction import Prediction
 from services.imaging.packages.folder import digest_of
 from services.imaging.packages.metadata import Metadata, parse
 from services.imaging.settings import SHIPPED
@@ -85,17 +90,23 @@ def test_several_pictures_at_once_get_the_answers_that_each_gets_alone(name: str
         assert said.scores == pytest.approx(one.scores, abs=1e-5)
         assert best(said.scores, together.model) == best(one.scores, alone.model)
         assert said.familiar == one.familiar
-        assert said.heat == pytest.approx(one.heat, abs=1e-4)
+        assert said.explained().heat == pytest.approx(one.explained().heat, abs=1e-4)
+
+
+def drawn_into(store: Path, count: int) -> list[Instance]:
+    """A study of radiographs of which the fifth shows pneumonia."""
+    now = datetime.now(UTC)
+    study = []
+    for number in range(count):
+        drawn = instances.part10(examination(7, number, now, "pneumonia" if number == 4 else "normal", "stat", "files"))
+        kept = files.write(store, drawn)
+        study.append(header.describe(dcmread(BytesIO(drawn)), kept.digest, kept.size))
+    return study
 
 
 def test_a_study_read_several_at_once_is_answered_as_one_by_one(tmp_path: Path) -> None:
     together, alone = fitted(SHIPPED / "cxr-pneumonia-paediatric")
-    now = datetime.now(UTC)
-    study = []
-    for number in range(10):
-        drawn = instances.part10(examination(7, number, now, "pneumonia" if number == 4 else "normal", "stat", "files"))
-        kept = files.write(tmp_path, drawn)
-        study.append(header.describe(dcmread(BytesIO(drawn)), kept.digest, kept.size))
+    study = drawn_into(tmp_path, 10)
     read = [
         reading.read(study, each.model, lambda _, shown, each=each: each.read_all(shown), tmp_path)
         for each in (together, alone)
@@ -105,6 +116,33 @@ def test_a_study_read_several_at_once_is_answered_as_one_by_one(tmp_path: Path) 
     assert (one.category, one.flagged, one.coverage) == (other.category, other.flagged, other.coverage)
     assert one.coverage.undecodable == 0
     assert one.opinion.instance == other.opinion.instance == study[4]
+
+
+def test_a_heat_map_is_made_of_the_picture_that_counts_and_of_no_other(tmp_path: Path) -> None:
+    opened, _ = fitted(SHIPPED / "cxr-pneumonia-paediatric")
+    study = drawn_into(tmp_path, 9)
+    made: list[int] = []
+
+    def predict(_: Model, shown: Sequence[NDArray[Any]]) -> list[Prediction | ValueError]:
+        return [noted(each, len(shown)) for each in opened.read_all(shown)]
+
+    def noted(said: Prediction | ValueError, together: int) -> Prediction | ValueError:
+        assert not isinstance(said, ValueError)
+        assert said.heat is None
+
+        def explained() -> Prediction:
+            made.append(together)
+            return said.explained()
+
+        return replace(said, explain=explained)
+
+    answer = reading.read(study, opened.model, predict, tmp_path)
+    assert isinstance(answer, reading.Reading)
+    assert made == [fitting.TOGETHER]
+    alone = opened.read(pixels.picture(files.path_of(tmp_path, study[4].digest)))
+    assert answer.told.heat == pytest.approx(alone.heat, abs=1e-4)
+    assert answer.finding.opinion.region == pytest.approx(alone.region, abs=0.01)
+    assert answer.finding.opinion.looks == pytest.approx(alone.looks, abs=1e-3)
 
 
 def test_a_model_that_looks_at_its_neighbours_is_asked_one_picture_at_a_time(tmp_path: Path) -> None:

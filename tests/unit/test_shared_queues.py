@@ -3,6 +3,7 @@
 import pytest
 
 from shared import topology
+from shared.embedded.processes import processes
 from shared.events import APART, SUBSCRIPTIONS, Event, Lane, queue_of, queues_of, routing_key
 from shared.worker import Worker
 
@@ -29,6 +30,16 @@ def test_results_have_queues_of_their_own_in_imaging_alone() -> None:
         assert queue_of("imaging", Lane.STAT, event) == "imaging.results.stat"
         assert queue_of("results_sharing", Lane.STAT, event) == "results_sharing.stat"
     assert queue_of("imaging", Lane.ROUTINE, Event.STUDY_COMPLETED) == "imaging.routine"
+
+
+def test_a_shadow_never_stands_before_a_study_that_waits_for_its_reading() -> None:
+    reading = {queue_of("imaging", lane, Event.STUDY_COMPLETED) for lane in Lane}
+    shadows = {queue_of("imaging", lane, Event.SHADOW_DUE) for lane in Lane}
+    assert shadows == {"imaging.shadow.stat", "imaging.shadow.urgent", "imaging.shadow.routine"}
+    for process in processes():
+        if "-Q" in process.command:
+            consumed = set(process.command[process.command.index("-Q") + 1].split(","))
+            assert not (consumed & reading and consumed & shadows)
 
 
 def test_a_worker_knows_whether_its_queues_bring_an_event(monkeypatch: pytest.MonkeyPatch) -> None:

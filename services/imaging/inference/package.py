@@ -17,7 +17,7 @@ from services.imaging.domain.model import Model
 from services.imaging.domain.volume import Grid
 from services.imaging.inference import graph, volumes
 from services.imaging.inference.looks import looks
-from services.imaging.inference.prediction import Prediction, predict
+from services.imaging.inference.prediction import Prediction, explain, predict
 from services.imaging.inference.scan import Scan
 from services.imaging.inference.steps import Prepared, prepare
 from services.imaging.packages.folder import text_of
@@ -44,7 +44,7 @@ class Package:
     together: int = 1
 
     def read(self, picture: Shown) -> Prediction:
-        """What it says of one picture: shape (rows, columns), high is white, or (rows, columns, 3); or of a volume.
+        """What it says of one picture, explained: (rows, columns), high is white, or (rows, columns, 3); or volume.
 
         Raises:
             ValueError: the picture shows nothing, or is none.
@@ -53,7 +53,7 @@ class Package:
         [said] = self.read_all([picture])
         if isinstance(said, ValueError):
             raise said
-        return said
+        return said.explained()
 
     def read_all(self, pictures: Sequence[Shown]) -> list[Prediction | ValueError]:
         """What it says of each picture or volume, or why it says nothing of one.
@@ -103,7 +103,12 @@ class Package:
     def _said(self, answered: dict[str, Tensor], prepared: Prepared, picture: NDArray[Any]) -> Prediction:
         said = predict(answered, prepared, picture, self.model, self.declared.hub)
         away = {} if said.distance is None else {"distance": said.distance}
-        return replace(said, looks=looks(picture) | away)
+
+        def explained() -> Prediction:
+            made = explain(said, answered, prepared, picture, self.model, self.declared.hub)
+            return replace(made, looks=looks(picture) | away)
+
+        return replace(said, explain=explained)
 
 
 def load(folder: Path, declared: Metadata, digest: str, run: graph.Run = graph.PLAIN) -> Package:

@@ -1,7 +1,7 @@
 """From the graph's numbers to what is said of one picture: calibrated scores, the guard, the heat map, the mask."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ LIT: Final = 0.1
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one picture.
+    """What a model says of one picture; its place, map and looks cost much and are there once it is `explained`.
 
     Attributes:
         scores: calibrated probability of each category; in a segmentation, of its most probable pixel.
@@ -31,6 +31,7 @@ class Prediction:
         measure: what the mask amounts to, in the model's unit.
         distance: from the training pictures; None where the model has no guard.
         looks: statistics of the picture, to watch for drift.
+        explain: what makes region, heat and looks; None where they are there.
     """
 
     scores: tuple[float, ...]
@@ -41,6 +42,15 @@ class Prediction:
     measure: float | None = None
     distance: float | None = None
     looks: Mapping[str, float] = field(default_factory=dict)
+    explain: "Callable[[], Prediction] | None" = field(default=None, compare=False)
+
+    def explained(self) -> "Prediction":
+        """The same with region, heat and looks; for the picture that counts.
+
+        Raises:
+            RuntimeError: the evidence has another shape than declared.
+        """
+        return self.explain() if self.explain else self
 
 
 def predict(
@@ -56,13 +66,20 @@ def predict(
         raise RuntimeError("the graph answered with what is no number")
     if model.task is Task.SEGMENTATION:
         mask, scores = _mask(enlarged(probabilities, prepared, shape), model)
-        marked = (mask > 0).astype(np.float32)
-        measure = 100 * float(marked.sum()) / max(1, _of(picture, declared)) if model.measure else None
-        return Prediction(scores, familiar, strongest(marked), marked, mask, measure, distance)
-    scores = tuple(probabilities.tolist())
-    heat = _heat(answered, best(scores, model)[0], prepared, shape, declared)
-    region = strongest(heat) if heat is not None else None
-    return Prediction(scores, familiar, region, heat, None, None, distance)
+        measure = 100 * float((mask > 0).sum()) / max(1, _of(picture, declared)) if model.measure else None
+        return Prediction(scores, familiar, mask=mask, measure=measure, distance=distance)
+    return Prediction(tuple(probabilities.tolist()), familiar, distance=distance)
+
+
+def explain(
+    said: Prediction, answered: dict[str, Tensor], prepared: Prepared, picture: NDArray[Any], model: Model, hub: Hub
+) -> Prediction:
+    """The same with its heat map and strongest place, from the outputs that it was made of."""
+    rows, columns = picture.shape[:2]
+    heat = (said.mask > 0).astype(np.float32) if said.mask is not None else None
+    if heat is None:
+        heat = _heat(answered, best(said.scores, model)[0], prepared, (rows, columns), hub)
+    return replace(said, heat=heat, region=strongest(heat) if heat is not None else None, explain=None)
 
 
 def calibrate(logits: Tensor, calibration: Calibration, activation: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a model says of a study: of each frame of each picture, then the heat map, with no transaction open."""
+"""What a model says of a study: of each frame of each picture, and where on the one that counts; no transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.imaging.domain.volume import Plane
 from services.imaging.inference import masks
 from services.imaging.inference.reader import Prediction
 from services.imaging.tasks.grouping import Shown, groups
-from services.imaging.tasks.volumes import Predict, read_volume
+from services.imaging.tasks.volumes import Predict, VolumeReading, read_volume
 from shared.telemetry import log
 
 
@@ -71,19 +71,24 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
     """
     if model.use.volume:
         answer = read_volume(pictures, model.use.volume, model, predict, store)
-        if isinstance(answer, Refusal):
-            return answer
-        of = {plane.instance for plane in answer.planes}
-        return Reading(answer.finding, answer.told, [each for each in pictures if each in of], answer.planes)
+        return answer if isinstance(answer, Refusal) else _of_series(answer, pictures)
+    return _read_pictures(pictures, model, predict, store)
+
+
+def _of_series(answer: VolumeReading, pictures: Sequence[Instance]) -> Reading:
+    read = {plane.instance for plane in answer.planes}
+    return Reading(answer.finding, answer.told, [each for each in pictures if each in read], answer.planes)
+
+
+def _read_pictures(pictures: Sequence[Instance], model: Model, predict: Predict, store: Path) -> Reading | Refusal:
     opinions: list[Opinion] = []
-    told: Prediction | None = None
+    counting: tuple[int, Shown, Prediction] | None = None
     unread = 0
     for group in groups(pictures, store):
         try:
             answers = _ask(group, model, predict)
         except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)
-            log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
-            return Refusal(Reason.MODEL_FAILED, "the model failed")
+            return _failed(model, error)
         for shown, said in zip(group, answers, strict=True):
             if not isinstance(said, Prediction):
                 kind = type(said).__name__
@@ -91,9 +96,17 @@ def read(pictures: Sequence[Instance], model: Model, predict: Predict, store: Pa
                 unread += 1
                 continue
             opinion = _opinion(shown, said)
-            if told is None or weigh(opinion, model) > max(weigh(each, model) for each in opinions):
-                told = said
+            if counting is None or weigh(opinion, model) > weigh(opinions[counting[0]], model):
+                counting = len(opinions), shown, said
             opinions.append(opinion)
+    told: Prediction | None = None
+    if counting is not None:
+        place, shown, said = counting
+        try:
+            told = said.explained()
+        except Exception as error:  # noqa: BLE001 (as above)
+            return _failed(model, error)
+        opinions[place] = _opinion(shown, told)
     finding = conclude(opinions, unread, model)
     if isinstance(finding, Refusal) or told is None:
         return finding if isinstance(finding, Refusal) else Refusal(Reason.UNREADABLE, "no picture could be decoded")
@@ -117,6 +130,11 @@ def keep(reading: Reading, model: Model, store: Path) -> Kept:
         kept = files.write(store, derived.part10(made))
         heat_map = header.describe(made, kept.digest, kept.size)
     return Kept(reading.finding, heat_map, mask)
+
+
+def _failed(model: Model, error: Exception) -> Refusal:
+    log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
+    return Refusal(Reason.MODEL_FAILED, "the model failed")
 
 
 def _ask(group: Sequence[Shown], model: Model, predict: Predict) -> list[Prediction | Unreadable | ValueError]:

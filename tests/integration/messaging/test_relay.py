@@ -69,10 +69,13 @@ def test_a_relay_outlives_its_database(post: Post, relay: Process, hub_stack: St
     assert relay.child.poll() is None
 
 
-def test_what_an_older_hub_heard_together_comes_by_its_own_queue_alone(post: Post) -> None:
+@pytest.mark.parametrize(
+    ("event", "own"), [("results-due", "imaging.results.routine"), ("shadow-due", "imaging.shadow.routine")]
+)
+def test_what_an_older_hub_heard_together_comes_by_its_own_queue_alone(post: Post, event: str, own: str) -> None:
     with post.channel() as channel:
-        channel.queue_bind("imaging.routine", "hub.events", "imaging.results-due.routine")
+        channel.queue_bind("imaging.routine", "hub.events", f"imaging.{event}.routine")
         topology.declare(post.broker)
-        channel.basic_publish("hub.events", "imaging.results-due.routine", b"{}")
-    assert len(until(lambda: post.take_all("imaging.results.routine"))) == 1
+        channel.basic_publish("hub.events", f"imaging.{event}.routine", b"{}")
+    assert len(until(lambda: post.take_all(own))) == 1
     assert not post.take_all("imaging.routine")
