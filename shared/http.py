@@ -166,6 +166,7 @@ class _Other(HubError):
     def __init__(self, error: HTTPException) -> None:
         super().__init__(str(error.detail))
         self.status = error.status_code
+        self.allow = (error.headers or {}).get("Allow")
 
 
 def _answer(door: Door, request: Request, error: HubError) -> Response:
@@ -179,6 +180,8 @@ def _answer(door: Door, request: Request, error: HubError) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004 (HTTP)
     if error.status in {429, 503}:
         headers["Retry-After"] = "5"
+    if isinstance(error, _Other) and error.allow:
+        headers["Allow"] = error.allow  # RFC 9110 15.5.6
     return Response(
         orjson.dumps(outcome.from_error(error)), status_code=error.status, media_type=FHIR_JSON, headers=headers
     )
@@ -252,7 +255,7 @@ class _DoorLayer:
             HubError: nobody known, a role that the route does not name, a foreign origin, too large a body.
         """
         route = route_of(scope["path"], self.door.service)
-        if route is None:
+        if route is None or "\0" in scope["path"]:  # which no database takes, and no address of ours has
             raise NotFound("There is nothing here")
         scope["hub.route"] = route
         try:

@@ -91,6 +91,17 @@ def test_a_path_of_no_route_or_another_service_is_not_here(door: tuple[TestClien
     assert door[0].get(path).status_code == 404
 
 
+def test_an_address_that_no_database_takes_is_not_here(door: tuple[TestClient, bytes]) -> None:
+    client, private = door
+    assert client.get("/cases/7%00", headers=cookie(private, READER)).status_code == 404
+
+
+def test_a_method_that_a_path_does_not_have_is_told_with_those_that_it_has(door: tuple[TestClient, bytes]) -> None:
+    client, private = door
+    answer = client.delete("/cases/7", headers=cookie(private, READER) | {"Origin": ORIGIN})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
 @pytest.mark.usefixtures("database_free")
 def test_a_systems_token_does_not_open_peoples_pages(door: tuple[TestClient, bytes]) -> None:
     client, private = door

@@ -127,6 +127,19 @@ def test_a_new_study_of_a_known_patient_with_another_name_changes_the_one_patien
     assert (person["name"][0]["family"], person["meta"]["versionId"]) == ("AFTER", "2")
 
 
+@pytest.mark.parametrize(
+    ("later", "labels"), [({}, {"HTEST"}), ({"meta": {"security": [{"code": "N"}]}}, {"N"})], ids=["silent", "another"]
+)
+def test_a_test_patient_stays_one_until_the_hospital_labels_it_otherwise(
+    hospital: TestClient, later: dict[str, Any], labels: set[str]
+) -> None:
+    test = patient() | {"meta": {"security": [{"code": "HTEST"}]}}
+    send(hospital, message("gateway.order-placed", order(), test))
+    send(hospital, message("gateway.study-available", study(), patient(family="AFTER") | later, order()))
+    (person,) = found(hospital, "Patient")
+    assert {label["code"] for label in person["meta"]["security"]} == labels
+
+
 def test_two_patients_of_one_name_stay_two(hospital: TestClient) -> None:
     send(hospital, message("gateway.order-placed", order("O-1", mrn="SYN-1"), patient("SYN-1")))
     send(hospital, message("gateway.order-placed", order("O-2", mrn="SYN-2"), patient("SYN-2")))
