@@ -1,4 +1,4 @@
-"""What a model says of a study: of each frame of each picture, and where on the one that counts; no transaction."""
+"""What a model says of a study: of every frame, and where on the one that counts. No transaction is open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
