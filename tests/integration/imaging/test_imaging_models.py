@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from sqlalchemy import select
+from watched import RELEASED
 
 from services.imaging import checks, commands, fhir, files, gauges, store
 from services.imaging.commands import registry
@@ -35,7 +36,7 @@ from shared.events import Event, Lane
 from shared.fhir.message import Message
 
 CONTRACTS = Path(__file__).parents[3] / "contracts" / "events"
-CHEST = ("cxr-pneumonia-paediatric", "1.1.1")
+CHEST = ("cxr-pneumonia-paediatric", RELEASED)
 BRAIN = {"system": "http://snomed.info/sct", "code": "12738006"}
 KIDNEY = {"system": "http://snomed.info/sct", "code": "64033007"}
 

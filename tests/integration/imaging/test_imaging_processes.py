@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from watched import RELEASED
 
 from services.imaging import commands, store
 from services.simulator import domain, instances
@@ -95,7 +96,7 @@ def test_six_examinations_are_answered_each_once_and_rightly(running: tuple[Any,
         expected = {"adult": {"adult"}, "pneumonia": {"flagged"}, "normal": {"flagged", "not-flagged"}}
         assert outcomes[examination.study_uid] in expected[examination.picture]
     measured = httpx.get(metrics).text
-    assert f'hub_imaging_inference_seconds_count{{model="{CHEST}",version="1.1.1"}}' in measured
+    assert f'hub_imaging_inference_seconds_count{{model="{CHEST}",version="{RELEASED}"}}' in measured
     stopping_acts_at_once_on_the_running_worker(hub, api)
 
 
@@ -106,7 +107,7 @@ def stopping_acts_at_once_on_the_running_worker(hub: Any, api: str) -> None:
     move("disable", CHEST, "--why", "a recall")
     send(hub, api, children[0])
     assert outcome(until(lambda: all_of(hub, before + 1))[-1]) == "disabled"
-    move("promote", CHEST, "1.1.1", "--to", "live")
+    move("promote", CHEST, RELEASED, "--to", "live")
     send(hub, api, children[1])
     assert outcome(until(lambda: all_of(hub, before + 2))[-1]) == "flagged"
 
