@@ -147,6 +147,6 @@ def _told(said: Answered, scan: Scan, model: Model, declared: Metadata) -> Volum
     chosen = shown[best(scores, model)[0] if len(shown) > 1 else 0]
     place = np.array(np.unravel_index(int(chosen.values.argmax()), chosen.values.shape))
     plane = plane_of(chosen.matrix @ [*place, 1], scan)
-    drawn = sampled(chosen, matrix_from(scan, plane), (1, *scan.values.shape[1:]), outside=0.0)[0]
+    drawn = sampled(chosen, matrix_from(scan, (plane, 0, 0)), (1, *scan.values.shape[1:]), outside=0.0)[0]
     heat = drawn.clamp(0, 1).numpy()
     return replace(told, plane=plane, heat=heat, region=strongest(heat))
