@@ -53,6 +53,14 @@ class Brightest(nn.Module):
         return found.amax(dim=(2, 3, 4)), found
 
 
+class Anywhere(Brightest):
+    """The same without a place: asked by patches, the patch is the place."""
+
+    def forward(self, volumes: Tensor) -> Tensor:  # type: ignore[override]
+        """Logits (n, 1)."""
+        return super().forward(volumes)[0]
+
+
 def documented() -> dict[str, Any]:
     """The metadata as the documentation shows it."""
     found = re.search(r"^```json\n(.+?)^```", DOCUMENTED.read_text(), re.DOTALL | re.MULTILINE)

@@ -78,13 +78,13 @@ def images() -> Iterator[str]:
     app.mount("/static", static_files())
 
     @app.get("/view/{kind}")
-    def view(kind: str, *, software: bool = False) -> HTMLResponse:
+    def view(kind: str, *, software: bool = False, heat: str = "bytes") -> HTMLResponse:
         extra = "software" if software else ""
         return HTMLResponse(
             "<!doctype html><html lang=en><title>Viewer</title><link rel=stylesheet href=/static/hub.css>"
             "<script type=module src=/static/dicom-view.js></script><main><h1>Viewer</h1>"
             f"<dicom-view study={kind} label='Test image' region='0.25,0.5,0.25,0.25' heat-series=1.2.9 "
-            f"heat-instance=bytes {extra}></dicom-view></main>",
+            f"heat-instance={heat} {extra}></dicom-view></main>",
             headers={"Content-Security-Policy": CONTENT_SECURITY},
         )
 
@@ -94,7 +94,9 @@ def images() -> Iterator[str]:
 
     @app.get("/dicomweb/studies/{kind}/series/{series}/instances/{instance}/metadata")
     def instance(kind: str, series: str, instance: str) -> JSONResponse:  # noqa: ARG001 (one series holds all)
-        return JSONResponse([metadata(KINDS.get(instance, KINDS.get(kind, {})))])
+        of = {"00082112": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.9.9"]}}]}}
+        described = metadata(KINDS.get(instance, KINDS.get(kind, {})))
+        return JSONResponse([described | (of if instance == "elsewhere" else {})])
 
     @app.get("/dicomweb/studies/{kind}/series/{series}/instances/{instance}/frames/1")
     def frame(kind: str, series: str, instance: str) -> Response:  # noqa: ARG001 (one series holds all)
@@ -199,6 +201,14 @@ def test_the_heat_map_colours_the_image_only_while_its_slider_is_up(
     assert page.evaluate(colour) == 0
 
 
+def test_what_the_model_shows_on_another_image_is_not_laid_over_this_one(
+    open_context: Callable[..., BrowserContext], images: str
+) -> None:
+    page = ready(open_context(), f"{images}/view/twelve?heat=elsewhere")
+    assert page.locator(".dv-ai").is_hidden()
+    assert page.locator(".dv-region").is_hidden()
+
+
 def test_the_outline_lies_where_the_model_said(open_context: Callable[..., BrowserContext], images: str) -> None:
     page = ready(open_context(), f"{images}/view/twelve")
     box = page.locator(".dv-region").bounding_box()
@@ -233,7 +243,7 @@ def test_an_image_that_is_not_there_is_said_and_can_be_tried_again(
     open_context: Callable[..., BrowserContext], images: str
 ) -> None:
     page = open_context().new_page()
-    page.route("**/frames/1", lambda route: route.fulfill(status=404), times=1)
+    page.route("**/instances/1.2.3.4/frames/1", lambda route: route.fulfill(status=404), times=1)
     page.goto(f"{images}/view/twelve")
     page.get_by_text("The image is not here yet.").wait_for()
     page.get_by_role("button", name="Try again").click()

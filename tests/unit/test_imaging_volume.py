@@ -78,7 +78,7 @@ def test_a_volume_too_large_is_refused_before_a_voxel_is_read(tmp_path: Path) ->
     ]
     said = arrange(found)
     assert isinstance(said, Refusal)
-    assert said.text == "no volume: more than 256 million voxels"
+    assert said.text == "no volume: more than 268 million voxels"
 
 
 def ramp() -> Scan:

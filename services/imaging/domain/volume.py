@@ -120,7 +120,7 @@ def _differ(planes: Sequence[Plane]) -> str | None:
         "slices of different pixel spacing": any(
             not _near(plane.spacing, first.spacing, ALIKE * min(first.spacing)) for plane in planes
         ),
-        f"more than {LARGEST >> 20} million voxels": len(planes) * rows * columns > LARGEST,
+        f"more than {LARGEST // 10**6} million voxels": len(planes) * rows * columns > LARGEST,
     }
     return next((words for words, is_so in wrong.items() if is_so), None)
 

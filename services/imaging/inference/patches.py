@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from services.imaging.inference.graph import Graph
 
-LARGEST: Final = 1 << 28
-"""Values of the blended answer: a GiB as float32."""
+LARGEST: Final = 1 << 27
+"""Values of the blended answer: half a GiB as float32."""
 
 SIGMA: Final = 0.125
 """Of the Gaussian, as a share of the patch's edge (as in MONAI and nnU-Net)."""
@@ -50,7 +50,7 @@ def blended(graph: Graph, values: Tensor, patch: Size, overlap: float, blend: st
             raise RuntimeError("the graph answers a patch with another shape")
         if not sums.numel():
             if logits.shape[0] * whole.numel() > LARGEST:
-                raise ValueError(f"the answer has more than {LARGEST >> 20} million values")
+                raise ValueError(f"the answer has more than {LARGEST // 10**6} million values")
             sums, total = torch.zeros(logits.shape[0], *whole.shape), torch.zeros(whole.shape)
         spot = tuple(slice(begin, begin + size) for begin, size in zip(corner, patch, strict=True))
         sums[(slice(None), *spot)] += logits * weight
@@ -70,6 +70,8 @@ def asked(graph: Graph, values: Tensor, patch: Size, overlap: float) -> Iterator
 def _padded(values: Tensor, patch: Size) -> Tensor:
     """At least as large as a patch; zeros at the end, so that no index moves."""
     missing = [max(0, size - edge) for edge, size in zip(values.shape, patch, strict=True)]
+    if not any(missing):
+        return values
     return functional.pad(values, [margin for lack in reversed(missing) for margin in (0, lack)])
 
 

@@ -21,7 +21,7 @@ from services.imaging.packages.shelf import BadModel
 from services.imaging.settings import settings
 from shared.telemetry import log
 
-__all__ = ["BadModel", "Prediction", "Scan", "Shown", "VolumePrediction", "load", "predict"]
+__all__ = ["BadModel", "Prediction", "Scan", "VolumePrediction", "load", "predict"]
 
 SECONDS = Histogram(
     "hub_imaging_inference_seconds",

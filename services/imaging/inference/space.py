@@ -27,8 +27,8 @@ DIRECTIONS: Final = {
 }
 """In the patient as DICOM counts: to the left, to the back, to the head."""
 
-LARGEST: Final = 1 << 27
-"""Voxels of a prepared volume: half a GiB as float32."""
+LARGEST: Final = 1 << 26
+"""Voxels of a prepared volume: 256 MiB as float32."""
 
 QUANTILED: Final = 1 << 20
 """Values that percentiles are taken of, evenly chosen."""
@@ -143,5 +143,5 @@ def _standardised(values: Tensor) -> Tensor:
 
 def _bounded(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     if shape[0] * shape[1] * shape[2] > LARGEST:
-        raise ValueError(f"the prepared volume has more than {LARGEST >> 20} million voxels")
+        raise ValueError(f"the prepared volume has more than {LARGEST // 10**6} million voxels")
     return shape

@@ -5,18 +5,18 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from services.imaging.domain.model import Model, Task
 from services.imaging.domain.reading import best
+from services.imaging.inference.back import box_of, mask_of, matrix_from, placed, plane_of
 from services.imaging.inference.extent import longest
 from services.imaging.inference.graph import Graph
 from services.imaging.inference.heatmap import strongest
 from services.imaging.inference.looks import looks
 from services.imaging.inference.patches import Size, asked, blended
 from services.imaging.inference.prediction import Prediction, calibrate
-from services.imaging.inference.scan import SLAB, Placed, Scan, matrix_of, sampled
+from services.imaging.inference.scan import Placed, Scan, matrix_of, sampled
 from services.imaging.inference.space import prepare
 from services.imaging.packages.metadata import Hub, Metadata
 
@@ -114,7 +114,7 @@ def _segmented(said: Answered, scan: Scan, model: Model, hub: Hub) -> VolumePred
         some = logits[:, start : start + THICK]
         some.copy_(calibrate(some, hub.calibration, hub.activation))
     scores = tuple(logits.amax(dim=(1, 2, 3)).tolist())
-    mask = _mask(_placed(logits, said.prepared), scan, model)
+    mask = mask_of(placed(logits, said.prepared), scan, model)
     counts = np.count_nonzero(mask, axis=(1, 2))
     plane = int(counts.argmax()) if counts.any() else len(mask) // 2
     heat = (mask[plane] > 0).astype(np.float32)
@@ -132,70 +132,21 @@ def _segmented(said: Answered, scan: Scan, model: Model, hub: Hub) -> VolumePred
     )
 
 
-def _placed(maps: Tensor, prepared: Placed) -> list[Placed]:
-    """Maps (n, first, second, third) of a prepared volume; coarser ones cover the same space."""
-    factors = np.array(prepared.values.shape) / np.array(maps.shape[1:])
-    matrix = prepared.matrix.copy()
-    matrix[:3, 3] += prepared.matrix[:3, :3] @ ((factors - 1) / 2)
-    matrix[:3, :3] *= factors
-    return [Placed(each, matrix) for each in maps]
-
-
-def _mask(probabilities: list[Placed], scan: Scan, model: Model) -> NDArray[np.uint8]:
-    """On the slices: each voxel's most probable category whose threshold it reaches, or none; a slab at a time."""
-    mask = np.zeros(scan.values.shape, np.uint8)
-    slices, rows, columns = scan.values.shape
-    thick = max(1, SLAB // (rows * columns))
-    for start in range(0, slices, thick):
-        shape = (min(thick, slices - start), rows, columns)
-        highest, chosen = torch.zeros(shape), torch.zeros(shape, dtype=torch.uint8)
-        for number, (placed, category) in enumerate(zip(probabilities, model.categories, strict=True), start=1):
-            found = sampled(placed, _from(scan, start), shape, outside=0.0)
-            better = (found >= category.threshold) & (found > highest)
-            highest = torch.where(better, found, highest)
-            chosen[better] = number if category.marks else 0
-        mask[start : start + shape[0]] = chosen.numpy()
-    return mask
-
-
 def _told(said: Answered, scan: Scan, model: Model, declared: Metadata) -> VolumePrediction:
     """A classification, and the slice that shows why where the graph says where."""
     hub = declared.hub
     scores = tuple(calibrate(said.outputs["logits"][0], hub.calibration, hub.activation).tolist())
     told = VolumePrediction(scores, plane=len(scan.values) // 2)
     if said.corner is not None and declared.patch is not None:
-        plane, outlined = _box(said.corner, declared.patch, said.prepared, scan)
+        plane, outlined = box_of(said.corner, declared.patch, said.prepared, scan)
         return replace(told, plane=plane, region=strongest(outlined))
     if "evidence" not in said.outputs or hub.explanation is None:
         return told
     evidence = said.outputs["evidence"][0]
-    shown = _placed(evidence.float() / hub.explanation.full, said.prepared)
+    shown = placed(evidence.float() / hub.explanation.full, said.prepared)
     chosen = shown[best(scores, model)[0] if len(shown) > 1 else 0]
     place = np.array(np.unravel_index(int(chosen.values.argmax()), chosen.values.shape))
-    plane = _plane(chosen.matrix @ [*place, 1], scan)
-    drawn = sampled(chosen, _from(scan, plane), (1, *scan.values.shape[1:]), outside=0.0)[0]
+    plane = plane_of(chosen.matrix @ [*place, 1], scan)
+    drawn = sampled(chosen, matrix_from(scan, (plane, 0, 0)), (1, *scan.values.shape[1:]), outside=0.0)[0]
     heat = drawn.clamp(0, 1).numpy()
     return replace(told, plane=plane, heat=heat, region=strongest(heat))
-
-
-def _box(corner: Size, patch: Size, prepared: Placed, scan: Scan) -> tuple[int, NDArray[np.float32]]:
-    """The slice through the middle of a patch, and the patch on it as ones."""
-    inside = torch.zeros(prepared.values.shape)
-    inside[tuple(slice(begin, begin + size) for begin, size in zip(corner, patch, strict=True))] = 1
-    middle = [begin + min(size, edge) / 2 - 0.5 for begin, size, edge in zip(corner, patch, inside.shape, strict=True)]
-    plane = _plane(prepared.matrix @ [*middle, 1], scan)
-    drawn = sampled(Placed(inside, prepared.matrix), _from(scan, plane), (1, *scan.values.shape[1:]), outside=0.0)[0]
-    return plane, (drawn.numpy() > 0.5).astype(np.float32)  # noqa: PLR2004 (more inside than out)
-
-
-def _plane(point: NDArray[np.float64], scan: Scan) -> int:
-    """The slice next to a place in the patient."""
-    index = np.linalg.inv(matrix_of(scan.grid)) @ point
-    return int(np.clip(round(float(index[0])), 0, len(scan.values) - 1))
-
-
-def _from(scan: Scan, start: int) -> NDArray[np.float64]:
-    """The matrix of the slices from one on."""
-    matrix = matrix_of(scan.grid)
-    matrix[:3, 3] += matrix[:3, 0] * start
-    return matrix

@@ -119,19 +119,10 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
     if study.state is not State.COMPLETE:
         return  # read before, revoked, or in a human's hands
     model, pictures = _choose(study, instances, known)
-    answer: Kept | Refusal
     if model.use.volume and message.event is Event.STUDY_COMPLETED and not isinstance(pictures, Refusal):
         _pass_on(message, study)  # a picture never waits for a volume
         return
-    if denied:
-        answer = denied
-    elif isinstance(pictures, Refusal):
-        answer = pictures
-    else:
-        reading = read(pictures, model, predict, settings().store_dir)  # slow: no transaction is open
-        if not isinstance(reading, Refusal):
-            reading = replace(reading, finding=reading.finding.beside(left_out(instances, reading.pictures)))
-        answer = reading if isinstance(reading, Refusal) else keep(reading, model, settings().store_dir)
+    answer = denied or _answer(pictures, instances, model, predict)  # slow: no transaction is open
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
@@ -145,6 +136,17 @@ def read_study(message: Message, *, predict: Predict = reader.predict) -> None:
             watching.keep(session, known, study, instances, model, answer)
         if said and shadows(known, look_at(study, instances)) and _may_be_asked(session, study):
             outbox.add(session, fhir.shadow_due(study, answering.issuers(), said))
+
+
+def _answer(pictures: Pictures, instances: list[Instance], model: Model, predict: Predict) -> Kept | Refusal:
+    """What the model says, on disk; or why it says nothing."""
+    if isinstance(pictures, Refusal):
+        return pictures
+    reading = read(pictures, model, predict, settings().store_dir)
+    if isinstance(reading, Refusal):
+        return reading
+    finding = reading.finding.beside(left_out(instances, reading.pictures))
+    return keep(replace(reading, finding=finding), model, settings().store_dir)
 
 
 def _pass_on(message: Message, study: Study) -> None:

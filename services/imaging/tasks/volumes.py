@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.imaging import files
 from services.imaging.dicom import slices
@@ -13,11 +13,11 @@ from services.imaging.domain.model import Model, VolumeUse
 from services.imaging.domain.reading import Coverage, Extent, Finding, Opinion, Reason, Refusal, conclude
 from services.imaging.domain.series import by_series
 from services.imaging.domain.volume import Grid, Plane, arrange
-from services.imaging.inference.reader import Prediction, Scan, Shown, VolumePrediction
+from services.imaging.inference.reader import Prediction, Scan, VolumePrediction
 from shared.telemetry import log
 
-Predict = Callable[[Model, Sequence[Shown]], Sequence[Prediction | ValueError]]
-"""What a model says of each of some pictures or volumes, or why it says nothing of one."""
+Predict = Callable[[Model, Sequence[Any]], Sequence[Prediction | ValueError]]
+"""What a model says of each of some pictures (arrays) or volumes (`Scan`), or why it says nothing of one."""
 
 
 class VolumeReading(NamedTuple):

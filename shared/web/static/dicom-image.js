@@ -91,6 +91,8 @@ export function parse(data, bytes) {
   const [low, high] = [Math.min(...levels), Math.max(...levels)];
   const width = number(data, "00281051", 0);
   return {
+    instance: value(data, "00080018"),
+    of: data["00082112"]?.Value?.[0]?.["00081155"]?.Value?.[0],
     rows,
     columns,
     stored,

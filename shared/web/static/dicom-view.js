@@ -89,9 +89,9 @@ export class DicomView extends HTMLElement {
     const study = this.getAttribute("study");
     this.say("Loading the image …");
     try {
-      const chosen = await this.choose(study, signal);
-      const image = await fetchImage({ study, ...chosen }, signal);
       const heat = await this.fetchHeat(study, signal);
+      const chosen = await this.choose(study, heat?.of, signal);
+      const image = await fetchImage({ study, ...chosen }, signal);
       if (signal.aborted) return;
       this.show(image, heat);
     } catch (error) {
@@ -100,12 +100,14 @@ export class DicomView extends HTMLElement {
     }
   }
 
-  async choose(study, signal) {
+  /** First the image that the model means, later the reader's choice. */
+  async choose(study, meant, signal) {
     if (this.getAttribute("instance")) return { series: this.getAttribute("series"), instance: this.getAttribute("instance") };
     this.instances = await listInstances(study, signal);
     if (!this.instances.length) throw new ImageFailed("The images are not here yet.");
     const list = this.find("images");
-    const index = Math.max(list.selectedIndex, 0);
+    const first = this.instances.findIndex(({ instance }) => instance === meant);
+    const index = Math.max(list.options.length ? list.selectedIndex : first, 0);
     list.replaceChildren(...this.instances.map(({ label }, i) => new Option(`${i + 1} of ${this.instances.length} ${label}`, i)));
     list.selectedIndex = Math.min(index, this.instances.length - 1);
     this.querySelector(".dv-images").hidden = this.instances.length < 2;
@@ -143,9 +145,12 @@ export class DicomView extends HTMLElement {
     this.dispatchEvent(new Event("load"));
   }
 
-  take(heat) {
+  /** What the model shows belongs to one image: on any other it would mark a place that was never meant. */
+  take(given) {
+    const elsewhere = given ? given.of && given.of !== this.image.instance : this.instances?.length > 1;
+    const heat = elsewhere ? null : given;
     this.painter.heat(heat);
-    this.region = this.getAttribute("region")?.split(",").map(Number);
+    this.region = elsewhere ? undefined : this.getAttribute("region")?.split(",").map(Number);
     this.querySelector(".dv-ai").hidden = !heat && !this.region;
     this.querySelector(".dv-heat").hidden = !heat;
     this.find("region").hidden = !this.region;

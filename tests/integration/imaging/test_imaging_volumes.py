@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from phantom import Phantom, content, turned
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from volumetric import Brightest, volume_package
+from volumetric import Anywhere, Brightest, volume_package
 
 from services.imaging import files, store
 from services.imaging.domain.registry import Move, Stage
@@ -204,6 +204,29 @@ def test_a_classifier_in_onnx_names_the_slice_on_which_it_sees_it(read: Callable
     objects = made(hub, phantom)
     assert set(objects) == {"OT", "SR", "KO"}
     assert complaints(hub, objects) == {}
+
+
+def classifies_patches(metadata: dict[str, Any]) -> None:
+    classifies(metadata)
+    metadata["network_data_format"]["inputs"]["image"] |= {"is_patch_data": True, "spatial_shape": [40, 40, 24]}
+    metadata["hub"] |= {"patches": {"overlap": 0.5}, "outputs": ["logits"]}
+    del metadata["hub"]["explanation"]
+
+
+def test_a_classifier_asked_by_patches_shows_the_patch_that_tells_most(
+    read: Callable[..., Any], tmp_path: Path
+) -> None:
+    phantom = Phantom(centre=(12.0, -9.0, 20.0))
+    hub = read(volume_package(tmp_path / "p", Anywhere(), change=classifies_patches), *phantom.slices())
+    observation = answer(hub).resource("Observation")
+    assert observation["valueCodeableConcept"]["coding"][0]["code"] == "flagged"
+    places = {one["url"].rpartition("/")[2]: one["valueString"] for one in observation["extension"]}
+    [shown] = [one for one in map(dcmread, sources(hub, phantom)) if places["image"] == one.SOPInstanceUID]
+    assert abs(float(shown.ImagePositionPatient[2]) - phantom.centre[2]) < 24
+    row, column, height, width = map(float, places["region"].split(","))
+    left, top = (phantom.centre - phantom.corner(0))[:2] / (np.array(phantom.spacing) * phantom.shape)[:2]
+    assert column < left < column + width
+    assert row < top < row + height
 
 
 def shifted(phantom: Phantom, index: int, offset: float) -> Dataset:
