@@ -39,6 +39,20 @@ SLOW: Final = frozenset({"RG1_J2KR.dcm", "RG3_J2KR.dcm", "MR2_J2KR.dcm", "RG1_J2
 """Some seconds each; smaller files of the same kind are here."""
 
 
+SEVERAL: Final = (
+    *("MR_small.dcm", "SC_rgb_2frame.dcm", "color-pl.dcm", "SC_ybr_full_422_uncompressed.dcm", "emri_small_RLE.dcm"),
+    *(
+        "emri_small.dcm",
+        "emri_small_big_endian.dcm",
+        "image_dfl.dcm",
+        "rtdose.dcm",
+        "liver.dcm",
+        "SC_rgb_small_odd.dcm",
+    ),
+)
+"""By pixel and by plane, in bits, compressed, deflated, of one frame and of many."""
+
+
 def file(name: str) -> Path:
     own = Path(pydicom.__file__).parent / "data" / "test_files" / name
     if own.is_file():
@@ -181,6 +195,13 @@ def test_a_transfer_syntax_that_is_not_that_of_its_frames_is_unreadable(tmp_path
     (tmp_path / "other.dcm").write_bytes(buffer.getvalue())
     with pytest.raises(Unreadable):
         pixels.frame(tmp_path / "other.dcm", 1)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_all_frames_at_once_are_each_of_them_one_after_the_other(name: str) -> None:
+    count = int(dcmread(file(name), stop_before_pixels=True).get("NumberOfFrames") or 1)
+    each = [pixels.frame(file(name), number) for number in range(1, count + 1)]
+    assert b"".join(pixels.frames_of(file(name), count)) == b"".join(each)
 
 
 @pytest.mark.parametrize("order", [range(3), [2]])

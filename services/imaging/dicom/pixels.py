@@ -5,19 +5,18 @@ Sources: PS3.18 10.4.1.1.3 (frames), PS3.3 C.11 (modality and VOI LUT), C.7.6.3.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pack_bits, pixel_array
 
 from services.imaging.dicom.codestream import declared
+from services.imaging.dicom.frame_bytes import bits, compressed, lies_as_given, stretch
 from services.imaging.dicom.guarding import guarded
-from services.imaging.dicom.header import DEFERRED, Unreadable, source_header
+from services.imaging.dicom.header import Unreadable, source_header
 from services.imaging.dicom.opened import opened
 
 LARGEST_FRAME: Final = 256 * 1024 * 1024
@@ -66,7 +65,7 @@ def stored_frame(path: Path, number: int) -> bytes:
     if not 0 < number <= frames:
         raise IndexError(number)
     with guarded("The frame does not lie in its file"), opened(path) as file:
-        return _compressed(file, number - 1, frames)
+        return compressed(file, number - 1, frames)
 
 
 def picture(path: Path, number: int = 1) -> NDArray[np.float32]:
@@ -140,19 +139,11 @@ def _decode(path: Path, header: Dataset, index: int, *, raw: bool) -> NDArray[An
         raise Unreadable("The picture is too large to be decoded")
     with guarded("The pixels cannot be decoded"), opened(path) as file:
         if header.file_meta.TransferSyntaxUID.is_encapsulated:
-            _require_honest(_compressed(file, index, frames), header, size)
+            _require_honest(compressed(file, index, frames), header, size)
             file.seek(0)
         elif header.BitsAllocated == 1 and samples % 8 and header.original_encoding[1]:
-            return _bits(file, header, index * samples, samples)
+            return bits(file, header, index * samples, samples)
         return pixel_array(file, index=index, raw=raw)
-
-
-def _bits(file: BinaryIO, header: Dataset, start: int, count: int) -> NDArray[np.uint8]:
-    """A frame of one bit a pixel that does not begin and end with a byte (PS3.5 8.1.1); pydicom misses some of them."""
-    _go_to_pixels(file)
-    file.seek(start // 8, 1)
-    packed = np.frombuffer(file.read((start % 8 + count + 7) // 8), np.uint8)
-    return np.unpackbits(packed, bitorder="little")[start % 8 :][:count].reshape(header.Rows, header.Columns)
 
 
 def frames_of(path: Path, count: int) -> Iterator[bytes]:
@@ -162,6 +153,9 @@ def frames_of(path: Path, count: int) -> Iterator[bytes]:
         Unreadable: a frame cannot be decoded.
     """
     header = source_header(path)
+    if lies_as_given(header):
+        yield from stretch(path, header, count)
+        return
     for index in range(count):
         yield _as_stored(_decode(path, header, index, raw=True), header)
 
@@ -169,21 +163,6 @@ def frames_of(path: Path, count: int) -> Iterator[bytes]:
 def _frames(header: Dataset) -> int:
     with guarded("The header does not say how many frames there are"):
         return max(1, int(header.get("NumberOfFrames") or 1))
-
-
-def _compressed(file: BinaryIO, index: int, frames: int) -> bytes:
-    """A frame (from 0) out of the items in which it lies (PS3.5 A.4)."""
-    with guarded("The frame does not lie in its file"):
-        _go_to_pixels(file)
-        return get_frame(file, index, number_of_frames=frames)
-
-
-def _go_to_pixels(file: BinaryIO) -> None:
-    """To the first byte behind the length of Pixel Data."""
-    dcmread(file, stop_before_pixels=True, specific_tags=[], defer_size=DEFERRED)
-    start = file.read(8)
-    if start[4:6].isalpha():
-        file.seek(4, 1)
 
 
 def _require_honest(compressed: bytes, header: Dataset, size: int) -> None:

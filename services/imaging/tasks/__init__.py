@@ -192,6 +192,8 @@ def read_in_shadow(message: Message, *, predict: Predict = reader.predict) -> No
     with store.transaction() as session:
         if not inbox.claim(session, message.id):
             return
+        if readings and not _may_be_asked(session, store.find(session, uid)):
+            readings = []  # a phantom showed itself meanwhile, or the patient denied it
         for model, reading in readings:
             answering.record_shadow(session, study, model, reading)
             watching.keep(session, known, study, instances, model, reading)
