@@ -127,6 +127,9 @@ def commit(arrivals: Sequence[Arrival], chosen: Settings) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
     with store.transaction() as session:
         studies, known = store.take_in(session, [arrival.instance for arrival in arrivals])
+        if any(digest != arrival.instance.digest for arrival, (_, digest) in zip(arrivals, known, strict=True)):
+            for arrival in arrivals:  # two of them may be compared: both must lie in their places
+                arrival.kept()
         for study in studies.values():
             places = [place for place, arrival in enumerate(arrivals) if arrival.instance.study == study.uid]
             told = [(arrivals[place], known[place]) for place in places]
@@ -176,7 +179,6 @@ def _record(
     for arrival, (outcome, digest) in told:
         own = arrival.instance.digest
         if own != digest and own not in others:  # one file, though it may come several times at once
-            arrival.kept()
             others[own] = _settle_other(session, arrival.instance, outcome, digest, chosen)
         outcomes.append(outcome if own == digest else others[own])
     new = [arrival for (arrival, _), outcome in zip(told, outcomes, strict=True) if outcome is Stored.NEW]

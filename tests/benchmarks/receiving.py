@@ -41,6 +41,9 @@ KINDS: Final = {
     "CR 2048², 16 bit": (ComputedRadiographyImageStorage, "CR", 2048),
 }
 MOST_ASSOCIATIONS: Final = 4
+FILES: Final = (1, 10)
+"""Files in a STOW-RS request: what costs most, and nearer to the study or series that most senders put into one."""
+
 READY_WITHIN_S: Final = 30.0
 
 
@@ -74,9 +77,14 @@ def measure(hub: Hub, token: str, folder: Path, counts: Sequence[int]) -> list[R
                 took = send(tools, "CONSILIUM", port, sent), send(tools, "ORTHANC", dicom, sent)
                 found.append(Received("C-STORE", kind, many, *(count * many / seconds for seconds in took)))
                 half = max(1, count // 2)
-                sent = [study(folder / f"{kind[:2]}-{many}-{n}-web", described, half) for n in range(many)]
-                took = stowing.send(stow, sent, {"Authorization": f"Bearer {token}"}), stowing.send(web, sent, {})
-                found.append(Received("STOW-RS", kind, many, *(half * many / seconds for seconds in took)))
+                for files in FILES:
+                    sent = [study(folder / f"{kind[:2]}-{many}-{n}-{files}", described, half) for n in range(many)]
+                    took = (
+                        stowing.send(stow, sent, {"Authorization": f"Bearer {token}"}, files),
+                        stowing.send(web, sent, {}, files),
+                    )
+                    door = f"STOW-RS, {files} a request"
+                    found.append(Received(door, kind, many, *(half * many / seconds for seconds in took)))
     return found
 
 

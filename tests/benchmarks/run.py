@@ -173,7 +173,7 @@ def beside_orthanc(received: Sequence[receiving.Received]) -> str:
         [
             *lines,
             "",
-            "Aim: at least Orthanc's rate; the hub's success means fsync and commit. STOW-RS: one file a request.",
+            "Aim: at least Orthanc's rate; the hub's success means fsync and commit.",
             "",
         ]
     )

@@ -36,13 +36,7 @@ _TOGETHER: Final = Together(settings)
 @router.post("/studies")
 @router.post("/studies/{study}")
 async def store_instances(request: Request, study: str | None = None) -> Response:
-    """Take files in: a thread writes them as they arrive, and settles what becomes of them.
-
-    Raises:
-        Malformed: not a multipart body, or one that ends early.
-        UnsupportedMedia: no DICOM.
-        Unavailable: the disk is full or away, or the database.
-    """
+    """Take files in."""
     who = principal(request)
     require_scope(who, "Study", "c")
     require_json(request)
@@ -62,7 +56,13 @@ def _sender(who: Principal) -> Sender:
 
 
 def _settle(receiver: Receiver, sender: Sender, study: str | None) -> Response:
-    """All bytes are there: what the sender is told."""
+    """All bytes are there: what the sender is told.
+
+    Raises:
+        Malformed: not a multipart body, or one that ends early.
+        UnsupportedMedia: no DICOM.
+        Unavailable: the disk is full or away, or the database.
+    """
     chosen = settings()
     with Keeping() as keeping:
         taken = [arrivals.take(part, chosen, sender, keeping, study=study) for part in receiver.finish()]

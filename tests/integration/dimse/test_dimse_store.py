@@ -197,6 +197,24 @@ def test_of_two_contents_under_one_uid_that_come_at_once_one_counts_and_the_othe
     assert running.rows("SELECT count(*) FROM series_found") == [(2,)]
 
 
+def test_a_file_that_is_compared_with_another_waits_until_that_one_lies_in_its_place(hub: Any) -> None:
+    running, one = hub(), picture()
+    other = picture(SOPInstanceUID=one.SOPInstanceUID, StudyInstanceUID=one.StudyInstanceUID, PatientID="SYN-2")
+    first, second = [header.parse(*_spooled(running, each)) for each in (one, other)]
+    place = files.path_of(running.chosen.store_dir, first.digest)
+    slow = place.rename(place.with_suffix(".slow"))
+
+    def kept() -> None:
+        if slow.exists():
+            slow.rename(place)
+
+    sender = Sender(principal("CT1"))
+    assert commit([Arrival(first, sender, kept), Arrival(second, sender)], running.chosen) == [
+        Stored.NEW,
+        Failure.CONFLICT,
+    ]
+
+
 def _spooled(running: Any, made: Any) -> tuple[Path, str, int]:
     kept = files.write(running.chosen.store_dir, content(made))
     return files.path_of(running.chosen.store_dir, kept.digest), kept.digest, kept.size
