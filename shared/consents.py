@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, select
+from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,14 @@ CONSENT = Table(
     Column("ends", DateTime(timezone=True)),
 )
 
+_THEIRS: Final = (
+    select(CONSENT)
+    .where(CONSENT.c.patient == bindparam("of_patient"), CONSENT.c.active)
+    .order_by(CONSENT.c.given_at.desc(), CONSENT.c.id)
+    .limit(MOST)
+)
+"""Built once: every study asks."""
+
 
 def keep_consents(session: Session, consents: Iterable[Consent]) -> None:
     """Keep what is newer than what is known; in sorted order, so that two callers never wait for each other."""
@@ -42,6 +50,5 @@ def keep_consents(session: Session, consents: Iterable[Consent]) -> None:
 
 def denies_ai(session: Session, patient: str, at: datetime) -> bool:
     """Whether a patient, by the hub's id, denies analysis by AI at a moment."""
-    theirs = select(CONSENT).where(CONSENT.c.patient == patient, CONSENT.c.active)
-    rows = session.execute(theirs.order_by(CONSENT.c.given_at.desc(), CONSENT.c.id).limit(MOST)).all()
+    rows = session.execute(_THEIRS, {"of_patient": patient}).all()
     return is_denied((Consent(**row._mapping) for row in rows), at)  # noqa: SLF001 (public, in spite of its name)

@@ -20,14 +20,16 @@ INBOX = Table(
 )
 CLAIMED = Index("inbox_claimed", INBOX.c.claimed_at)
 
+_CLAIM = insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.message_id)
+"""Built once: every message of every service runs it."""
+
 
 def claim(session: Session, message_id: str) -> bool:
     """Whether this transaction is the one that acts on the message; False when another has committed it.
 
     Two deliveries at the same time: the second waits for the first to commit or roll back.
     """
-    row = insert(INBOX).values(message_id=message_id).on_conflict_do_nothing().returning(INBOX.c.message_id)
-    return session.execute(row).scalar_one_or_none() is not None
+    return session.execute(_CLAIM, {"message_id": message_id}).scalar_one_or_none() is not None
 
 
 def heard(session: Session, within: timedelta) -> tuple[int, datetime | None]:

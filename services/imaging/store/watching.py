@@ -14,13 +14,14 @@ from services.imaging.store.tables import MODEL, READER_WORD, WATCHED
 
 _KEPT: Final = tuple(WATCHED.c[each.name] for each in fields(Watched))
 WEEKS: Final = 26
+_WATCH: Final = insert(WATCHED).on_conflict_do_nothing(constraint="watched_once")
+"""Built once: every answer runs it."""
 
 
 def watch(session: Session, watched: Watched) -> None:
     """Keep an answer's numbers, once."""
     kept = {each.name: getattr(watched, each.name) for each in fields(Watched) if each.name != "at"}
-    row = insert(WATCHED).values(kept | {"looks": dict(watched.looks)})
-    session.execute(row.on_conflict_do_nothing(constraint="watched_once"))
+    session.execute(_WATCH, kept | {"looks": dict(watched.looks)})
 
 
 def save_word(session: Session, word: ReaderWord) -> None:

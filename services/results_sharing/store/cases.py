@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Text, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from services.results_sharing.domain.case import Case
@@ -23,6 +24,22 @@ _PATIENT = TypeAdapter(Patient)
 
 OPENING = 0x48756201
 """Advisory lock under which cases are opened and joined, one at a time ("Hub" and a 1)."""
+
+_KEEP_KEYS: Final = (
+    insert(KEYS)
+    .from_select(
+        ["key", "case_id"],
+        select(func.unnest(bindparam("its_keys", type_=ARRAY(Text))), bindparam("its_case", type_=Text)),
+    )
+    .on_conflict_do_nothing()
+)
+_SAID: Final = insert(PATIENTS)
+_REMEMBER: Final = _SAID.on_conflict_do_update(
+    index_elements=[PATIENTS.c.id],
+    set_={"at": _SAID.excluded.at, "facts": _SAID.excluded.facts},
+    where=_SAID.excluded.at > PATIENTS.c.at,
+)
+"""Built once: every event about a case runs them."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +176,7 @@ def save(session: Session, case: Case, now: datetime) -> None:
     """Write a case that this transaction has locked."""
     session.execute(update(CASES).where(CASES.c.id == case.id).values(**_columns(case, now)))
     if case.keys:
-        rows = [{"key": key, "case_id": case.id} for key in sorted(case.keys)]
-        session.execute(insert(KEYS).values(rows).on_conflict_do_nothing())
+        session.execute(_KEEP_KEYS, {"its_keys": sorted(case.keys), "its_case": case.id})
 
 
 def _columns(case: Case, now: datetime) -> dict[str, object]:
@@ -181,13 +197,8 @@ def _columns(case: Case, now: datetime) -> dict[str, object]:
 def remember(session: Session, patients: Iterable[Patient]) -> None:
     """Keep the newest demographics of each patient."""
     for patient in patients:
-        row = insert(PATIENTS).values(id=patient.id, at=patient.at, facts=_PATIENT.dump_python(patient, mode="json"))
-        newer = row.on_conflict_do_update(
-            index_elements=[PATIENTS.c.id],
-            set_={"at": row.excluded.at, "facts": row.excluded.facts},
-            where=row.excluded.at > PATIENTS.c.at,
-        )
-        session.execute(newer)
+        facts = _PATIENT.dump_python(patient, mode="json")
+        session.execute(_REMEMBER, {"id": patient.id, "at": patient.at, "facts": facts})
 
 
 def patients_of(session: Session, cases: Iterable[Case]) -> dict[str, Patient]:

@@ -3,10 +3,12 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -17,9 +19,10 @@ from shared.fhir.message import Message
 from shared.worker import Worker
 
 LIMIT = timedelta(seconds=2)
+GRACE = timedelta(seconds=1)
 RETRIES = (timedelta(milliseconds=200), timedelta(milliseconds=300))
 
-worker = Worker("imaging", limit=LIMIT)
+worker = Worker("imaging", limit=LIMIT, grace=GRACE)
 app = worker.app
 transaction = partial(db.transaction, "imaging")
 
@@ -32,6 +35,10 @@ def act(message: Message) -> None:
             raise KeyError(order["secret"])
         case "outlast the soft limit":
             threading.Event().wait(60)
+        case "outlast the hard limit":
+            while True:
+                with suppress(SoftTimeLimitExceeded):
+                    threading.Event().wait(60)
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
         case "find a neighbour down":
