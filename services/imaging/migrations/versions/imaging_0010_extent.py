@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "imaging_0011"
+revision = "imaging_0010"
 down_revision = "imaging_0009"
 branch_labels = None
 depends_on = None
