@@ -20,6 +20,7 @@ from services.imaging.domain.instance import Instance, Refused, Stored
 from services.imaging.files import Keeping
 from services.imaging.settings import settings
 from services.imaging.together import Together
+from shared.errors import UnsupportedMedia
 from shared.fhir import codes
 from shared.http import principal
 from shared.security import Principal, require_scope
@@ -40,6 +41,8 @@ async def store_instances(request: Request, study: str | None = None) -> Respons
     who = principal(request)
     require_scope(who, "Study", "c")
     require_json(request)
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMedia("A compressed body is not read here", fix="Send it without Content-Encoding.")
     with Receiver(request.headers.get("content-type", ""), settings().store_dir) as receiver:
         try:
             async for data in request.stream():

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from gzip import compress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -176,6 +177,14 @@ def test_a_body_that_is_no_multipart_dicom_is_the_senders_fault(
     assert answer.status_code == status
     assert answer.json()["resourceType"] == "OperationOutcome"
     assert not (hub.folder / "spool").exists() or list((hub.folder / "spool").iterdir()) == []
+
+
+def test_a_compressed_body_is_said_to_be_none_that_is_read_here(imaging: Any, child: Any) -> None:
+    hub = imaging()
+    headers = hub.sign() | {"Content-Type": TYPE + "edge", "Content-Encoding": "gzip"}
+    answer = hub.http.post("/dicomweb/studies", content=compress(body_of("edge", child().part10())), headers=headers)
+    assert answer.status_code == 415
+    assert "without Content-Encoding" in answer.text
 
 
 def test_a_sender_who_takes_no_json_is_told_before_anything_is_stored(imaging: Any, child: Any) -> None:
