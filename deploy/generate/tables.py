@@ -36,7 +36,8 @@ SIZES: Final = {
     "listener": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}},
     "worker": {"requests": {"cpu": "100m", "memory": "384Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}},
 }
-WITH_TORCH: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
+WITH_TORCH: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}}
+"""Pictures need the first; each of two children that read the largest volumes may need 3 GiB (docs/models.md)."""
 
 
 KINDS: Final = {"uvicorn": "api", "python": "relay", "celery": "worker"}

@@ -42,6 +42,20 @@ def test_a_shadow_never_stands_before_a_study_that_waits_for_its_reading() -> No
             assert not (consumed & reading and consumed & shadows)
 
 
+def test_a_stat_study_waits_for_no_other_lane_and_a_stat_picture_not_for_one_volume() -> None:
+    pictures, volumes = (
+        {lane: queue_of("imaging", lane, event) for lane in Lane} for event in (Event.STUDY_COMPLETED, Event.VOLUME_DUE)
+    )
+    stat = {pictures[Lane.STAT], volumes[Lane.STAT]}
+    for process in processes():
+        if "-Q" in process.command:
+            consumed = set(process.command[process.command.index("-Q") + 1].split(","))
+            if consumed & stat:
+                assert consumed == stat
+                assert int(process.command[process.command.index("--concurrency") + 1]) > 1
+            assert consumed <= stat or not (consumed & {*pictures.values()} and consumed & {*volumes.values()})
+
+
 def test_a_worker_knows_whether_its_queues_bring_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_BROKER_URL", "amqp://nobody.example")
     worker = Worker("imaging")
