@@ -97,6 +97,9 @@ def test_programs_get_the_same_as_json(post: Post, open_door: Open) -> None:
         "imaging.shadow.stat": 1,
         "imaging.shadow.urgent": 1,
         "imaging.shadow.routine": 1,
+        "imaging.volumes.stat": 1,
+        "imaging.volumes.urgent": 1,
+        "imaging.volumes.routine": 1,
         "imaging.dead-letters": 1,
     }
     assert told["schema"]["current"] is True
