@@ -13,4 +13,6 @@ def test_every_figure_is_measured_beside_its_limit() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("| ≥ ") == 4
     assert all(f"\n| {row} |" in done.stdout for row in ("1", "4", "stat | 2", "routine | 4"))
-    assert ("| C-STORE |" in done.stdout and "| STOW-RS, 10 a request |" in done.stdout) or "could not be had" in done.stdout
+    assert (
+        "| C-STORE |" in done.stdout and "| STOW-RS, 10 a request |" in done.stdout
+    ) or "could not be had" in done.stdout
