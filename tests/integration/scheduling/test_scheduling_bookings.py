@@ -271,10 +271,11 @@ def test_slots_that_begin_while_days_are_opened_twice_are_made_once(room: Schedu
 
 
 def _slots(room: Schedule, count: int) -> list[str]:
-    booking.open_days([room], datetime.now(UTC) + timedelta(days=2))
-    from_tomorrow = datetime.now(UTC) + timedelta(days=1)
+    """Free ones that follow each other: of a morning, since the room is closed for the last 20 minutes of a day."""
+    booking.open_days([room], datetime.now(UTC) + timedelta(days=3))
+    day_after = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=2)
     with store.transaction() as session:
-        span = booking.looking.Span(from_tomorrow, from_tomorrow + timedelta(hours=12))
+        span = booking.looking.Span(day_after, day_after + timedelta(hours=12))
         return [slot.id for slot in store.free_slots(session, [room.id], span, count)]
 
 
