@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from books import Books
-from judge import Verdict, judge
+from judge import EXPLAINED, Verdict, judge
 from ledger import Ledger
 from strikes import Fault, Site
 from traffic import Traffic
@@ -87,7 +87,7 @@ def live(
             tell(f"{fault.name}: {recoveries[-1].words}")
     finally:
         traffic.stop()
-    _until(books, lambda: _through(ledger, books, time.monotonic()) and books.waiting() == 0, REST_S)
+    _until(books, lambda: _at_rest(ledger, books) and books.waiting() == 0, REST_S)
     verdict = judge(ledger, books, unexplained=lambda: _unexplained(site.hub))
     books.close()
     return Day(recoveries, faults[len(recoveries) :], verdict)
@@ -126,6 +126,12 @@ def _through(ledger: Ledger, books: Books, moment: float) -> bool:
         if one.signed_at and one.signed_at < moment and books.cases[one.uid].state != "delivered":
             return False
     return True
+
+
+def _at_rest(ledger: Ledger, books: Books) -> bool:
+    """Whether nothing is on its way any more, a report neither whose signer never got the answer."""
+    known = [books.cases[one.uid].state for one in ledger.entries() if one.uid in books.cases]
+    return _through(ledger, books, time.monotonic()) and EXPLAINED.issuperset(known)
 
 
 def _until(books: Books, done: Callable[[], bool], within_s: float = RECOVERY_S) -> float | None:
