@@ -132,7 +132,9 @@ APART: Final[dict[str, dict[str, frozenset[Event]]]] = {
         "shadow": frozenset({Event.SHADOW_DUE}),
     }
 }
-"""Work of a service that its other work must never wait for: queues of its own, and a worker process for all of it."""
+"""Work of a service that its other work must never wait for: queues of its own, and workers for them alone.
+
+A stat worker may consume such queues of *stat* beside its own (imaging's volumes)."""
 
 EVENTS_EXCHANGE: Final = "hub.events"
 UNROUTED: Final = "hub.unrouted"

@@ -147,3 +147,17 @@ def content(made: Dataset) -> bytes:
     buffer = BytesIO()
     made.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def marked(segmentation: Dataset) -> NDArray[np.float64]:
+    """Where the voxels of a SEG lie in the patient, from its own headers alone."""
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    turn = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
+    rows, columns = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
+    frames = zip(segmentation.PerFrameFunctionalGroupsSequence, segmentation.pixel_array, strict=True)
+    points = [
+        np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+        + np.argwhere(frame) @ np.array([turn[3:] * rows, turn[:3] * columns])
+        for group, frame in frames
+    ]
+    return np.asarray(np.concatenate(points))

@@ -52,13 +52,11 @@ class Worker:
     Args:
         service: whose queues it consumes.
         limit: how long a handler may take before its message is a dead letter.
-        grace: how much longer before its process is killed, and the message comes again.
     """
 
-    def __init__(self, service: str, *, limit: timedelta = LIMIT, grace: timedelta = GRACE) -> None:
+    def __init__(self, service: str, *, limit: timedelta = LIMIT) -> None:
         self.service = service
         self.limit = limit
-        self.grace = grace
         self.app = Application(service, set_as_current=False)
         self.app.add_defaults(self._config)
         self._heard: set[Event] = set()
@@ -114,7 +112,7 @@ class Worker:
             "task_reject_on_worker_lost": True,
             "task_ignore_result": True,
             "task_soft_time_limit": self.limit.total_seconds(),
-            "task_time_limit": (self.limit + self.grace).total_seconds(),
+            "task_time_limit": (self.limit + GRACE).total_seconds(),
             "worker_prefetch_multiplier": 1,
             "worker_pool": "prefork",
             "worker_proc_alive_timeout": LOADING_SECONDS,

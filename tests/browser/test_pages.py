@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from phantom import content
 from playwright.sync_api import BrowserContext, Page, expect
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
@@ -179,11 +180,9 @@ def test_an_image_that_comes_after_the_answer_is_called_unread(
     expect(page.locator("#images")).to_contain_text("it read 1 of 1 image. The result is of image 1.")
     file = dcmread(BytesIO(part10(case.examination)))
     file.SOPInstanceUID = file.file_meta.MediaStorageSOPInstanceUID = f"{file.SOPInstanceUID}.2"
-    written = BytesIO()
-    file.save_as(written, enforce_file_format=True)
     page.clock.install()
     page.reload()
-    hospital.send_files(case.examination, file=written.getvalue())
+    hospital.send_files(case.examination, file=content(file))
     page.wait_for_selector("dicom-view[data-painter]")
 
     def late() -> int:
@@ -218,9 +217,7 @@ def test_a_study_of_which_an_image_cannot_be_read_says_so_beside_its_answer(
     broken.file_meta.TransferSyntaxUID = JPEG2000Lossless
     broken.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(200)])
     broken["PixelData"].is_undefined_length = True
-    written = BytesIO()
-    broken.save_as(written, enforce_file_format=True)
-    hospital.send_files(case.examination, file=written.getvalue())
+    hospital.send_files(case.examination, file=content(broken))
     hospital.send_files(case.examination)
     assert follow(hospital, [case], BEFORE_A_HUMAN, lambda *_: None), case.at
     page = review(signed_in, case, scheme=scheme, width=width)
@@ -283,10 +280,8 @@ def test_a_study_of_the_wrong_patient_waits_for_a_human_who_closes_it(
     examination = new_study("normal", "stat", "announcement")
     file = dcmread(BytesIO(part10(examination)))
     file.PatientID = "SOMEBODY-ELSE"
-    written = BytesIO()
-    file.save_as(written, enforce_file_format=True)
     hospital.announce(examination)
-    hospital.send_files(examination, file=written.getvalue())
+    hospital.send_files(examination, file=content(file))
     page = signed_in("/worklist")
     row = page.get_by_role("row").filter(has_text=examination.mrn)
     expect(row).to_contain_text("On hold (the images do not belong to the announced patient)", timeout=30_000)

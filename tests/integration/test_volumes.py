@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from phantom import Phantom, content, turned
+from phantom import Phantom, content, marked, turned
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from volumetric import volume_package
@@ -57,20 +57,6 @@ def segmentation(hospital: Hospital, study: str) -> Dataset | None:
     return dcmread(BytesIO(whole.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]))
 
 
-def centre(made: Dataset) -> np.ndarray:
-    """Of what is marked, in the patient, by the SEG's own headers."""
-    shared = made.SharedFunctionalGroupsSequence[0]
-    turn = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
-    rows, columns = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
-    frames = zip(made.PerFrameFunctionalGroupsSequence, made.pixel_array, strict=True)
-    points = [
-        np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
-        + np.argwhere(frame) @ np.array([turn[3:] * rows, turn[:3] * columns])
-        for group, frame in frames
-    ]
-    return np.asarray(np.concatenate(points).mean(axis=0))
-
-
 @pytest.fixture
 def spleen(command: Command, tmp_path: Path) -> Any:
     """The documented package, admitted and live; stopped when the test is over."""
@@ -90,7 +76,7 @@ def test_a_ct_sent_in_any_order_is_measured_and_the_mask_lies_where_the_ball_is(
         hospital.send_files(examination, file=content(slice_))
     assert hospital.write("POST", "/fhir/$process-message", announced(examination, phantom)).status_code < 300
     made = awaited(lambda: segmentation(hospital, phantom.study), "SEG")
-    assert np.linalg.norm(centre(made) - phantom.centre) < min(phantom.spacing)
+    assert np.linalg.norm(marked(made).mean(axis=0) - phantom.centre) < min(phantom.spacing)
     viewer = told(command("clients", "add", "volumes", "--scope", "system/*.rs hub/preliminary.r")).split()[-1]
     with Hospital(hub.public_url, viewer) as asking:
         [patient] = asking.search("Patient", identifier=f"{MRN_SYSTEM}|{examination.mrn}")

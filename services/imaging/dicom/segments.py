@@ -3,6 +3,8 @@
 Sources: PS3.3 A.51 (Segmentation IOD), C.8.20.4 (Segment Description), C.7.6.16.2.6 (Derivation Image).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.seg import (
@@ -11,6 +13,7 @@ from highdicom.seg import (
     SegmentationTypeValues,
     SegmentDescription,
 )
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
@@ -26,11 +29,24 @@ def segmentation(told: Told) -> Dataset | None:
     if told.mask is None or not shown:
         return None
     frames = np.stack([told.mask == number for number in shown], axis=-1)
+    made = drawn(told, [_alone(told)], frames[np.newaxis])
+    if "FrameOfReferenceUID" not in made:
+        made.PatientOrientation = told.source.get("PatientOrientation")
+    _name_source(made, told)
+    return finished(made, told)
+
+
+def drawn(told: Told, sources: Sequence[Dataset], frames: NDArray[np.bool_]) -> Segmentation:
+    """The object, with references to the sources as they are given here.
+
+    Args:
+        frames: shape (sources, rows, columns, segments), a segment for each of `told.segments`.
+    """
     made = Segmentation(
-        source_images=[_alone(told)],
-        pixel_array=frames[np.newaxis],
+        source_images=sources,
+        pixel_array=frames,
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[described(told, number, place) for place, number in enumerate(shown, start=1)],
+        segment_descriptions=[_segment(told, number, place) for place, number in enumerate(told.segments(), start=1)],
         content_label="AI",
         content_description=f"{told.model.title}: unsigned"[:64],
         **told.naming(Kind.SEGMENTATION),
@@ -38,10 +54,7 @@ def segmentation(told: Told) -> Dataset | None:
     made.CodingSchemeIdentificationSequence = [coding.own_scheme()]
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = told.uid(Kind.SEGMENTATION, "dimensions")
-    if "FrameOfReferenceUID" not in made:
-        made.PatientOrientation = told.source.get("PatientOrientation")
-    _name_source(made, told)
-    return finished(made, told)
+    return made
 
 
 def _alone(told: Told) -> Dataset:
@@ -72,7 +85,7 @@ def _name_source(made: Dataset, told: Told) -> None:
                     source.ReferencedFrameNumber = told.frames()
 
 
-def described(told: Told, number: int, place: int) -> SegmentDescription:
+def _segment(told: Told, number: int, place: int) -> SegmentDescription:
     """How segment `place` is described, made of category `number`."""
     category, model = told.model.categories[number - 1], told.model
     return SegmentDescription(

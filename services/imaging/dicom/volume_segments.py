@@ -6,15 +6,14 @@ Sources: PS3.3 A.51 (Segmentation IOD), C.8.20.4 (Segment Description), C.7.6.16
 from collections.abc import Sequence
 
 import numpy as np
-from highdicom.seg import Segmentation, SegmentationTypeValues
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from services.imaging.dicom import coding, identity
+from services.imaging.dicom import identity
 from services.imaging.dicom.placing import place_of
-from services.imaging.dicom.segments import described
+from services.imaging.dicom.segments import drawn
 from services.imaging.dicom.told import Slice, Told, finished
-from services.imaging.domain.results import Kind, uid_of
+from services.imaging.domain.results import uid_of
 
 
 def volume_segmentation(told: Told) -> Dataset | None:
@@ -24,18 +23,8 @@ def volume_segmentation(told: Told) -> Dataset | None:
         return None
     marked = np.flatnonzero(told.mask.any(axis=(1, 2)))
     planes = [told.planes[index] for index in marked.tolist()]
-    made = Segmentation(
-        source_images=[_alone(plane) for plane in planes],
-        pixel_array=np.stack([told.mask[marked] == number for number in shown], axis=-1),
-        segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[described(told, number, place) for place, number in enumerate(shown, start=1)],
-        content_label="AI",
-        content_description=f"{told.model.title}: unsigned"[:64],
-        **told.naming(Kind.SEGMENTATION),
-    )
-    made.CodingSchemeIdentificationSequence = [coding.own_scheme()]
-    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
-        item.DimensionOrganizationUID = told.uid(Kind.SEGMENTATION, "dimensions")
+    frames = np.stack([told.mask[marked] == number for number in shown], axis=-1)
+    made = drawn(told, [_alone(plane) for plane in planes], frames)
     _name_sources(made, planes)
     return finished(made, told)
 

@@ -1,5 +1,6 @@
 """A model as the rest of imaging knows it: who it is, what it says, and for which pictures it was made."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -64,6 +65,10 @@ class Spacing:
 
     at_least: float | None
     at_most: float | None
+
+    def holds(self, distance: float) -> bool:
+        """Whether a distance is within them."""
+        return (self.at_least or 0.0) <= distance <= (self.at_most or math.inf)
 
 
 @dataclass(frozen=True)

@@ -321,5 +321,4 @@ def _shows(picture: Instance, announced: Sequence[str], use: IntendedUse) -> boo
 def _is_spaced(picture: Instance, use: IntendedUse) -> bool:
     if use.spacing is None:
         return True
-    low, high = use.spacing.at_least or 0.0, use.spacing.at_most or float("inf")
-    return bool(picture.spacing) and all(low <= distance <= high for distance in picture.spacing)
+    return bool(picture.spacing) and all(map(use.spacing.holds, picture.spacing))

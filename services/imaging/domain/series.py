@@ -3,7 +3,6 @@
 Source: DICOM PS3.3 C.7.6.1.1.2 (Image Type), C.8.2.1.1.1 (its value 3 of a CT).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,17 +15,15 @@ SCOUTS: Final = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVEY"})
 
 def readable(pictures: Sequence[Instance], use: VolumeUse) -> list[Instance] | Refusal:
     """The slices of each series that may be a volume, those of the longest series first."""
-    groups: dict[str, list[Instance]] = defaultdict(list)
-    for picture in pictures:
-        if _is_slice(picture):
-            groups[picture.series].append(picture)
+    groups = by_series([picture for picture in pictures if _is_slice(picture)])
     if not groups:
         return Refusal(Reason.SERIES, "no series of original slices: localizers and derived images are not read")
-    enough = {uid: group for uid, group in groups.items() if _slices(group) >= use.slices}
+    enough = [group for group in groups if _slices(group) >= use.slices]
     if not enough:
-        most = max(_slices(group) for group in groups.values())
+        most = max(map(_slices, groups))
         return Refusal(Reason.SERIES, f"no series of {use.slices} slices or more: the longest has {most}")
-    return [slice_ for uid in sorted(enough, key=lambda uid: (-_slices(enough[uid]), uid)) for slice_ in enough[uid]]
+    enough.sort(key=lambda group: (-_slices(group), group[0].series))
+    return [slice_ for group in enough for slice_ in group]
 
 
 def by_series(pictures: Sequence[Instance]) -> list[list[Instance]]:

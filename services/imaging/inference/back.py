@@ -12,15 +12,13 @@ from torch import Tensor
 
 from services.imaging.domain.model import Model
 from services.imaging.inference.patches import Size
-from services.imaging.inference.scan import HALF, SLAB, Placed, Scan, matrix_of, sampled
+from services.imaging.inference.scan import HALF, SLAB, Placed, Scan, matrix_of, sampled, shifted, stretched
 
 
 def placed(maps: Tensor, prepared: Placed) -> list[Placed]:
     """Maps (n, first, second, third) of a prepared volume; coarser ones cover the same space."""
     factors = np.array(prepared.values.shape) / np.array(maps.shape[1:])
-    matrix = prepared.matrix.copy()
-    matrix[:3, 3] += prepared.matrix[:3, :3] @ ((factors - 1) / 2)
-    matrix[:3, :3] *= factors
+    matrix = stretched(prepared.matrix, factors)
     return [Placed(each, matrix) for each in maps]
 
 
@@ -88,6 +86,4 @@ def plane_of(point: NDArray[np.float64], scan: Scan) -> int:
 
 def matrix_from(scan: Scan, begin: tuple[int, int, int]) -> NDArray[np.float64]:
     """The matrix of the slices from a voxel on."""
-    matrix = matrix_of(scan.grid)
-    matrix[:3, 3] += matrix[:3, :3] @ begin
-    return matrix
+    return shifted(matrix_of(scan.grid), begin)

@@ -57,8 +57,7 @@ def predict(
     answered: dict[str, Tensor], prepared: Prepared, picture: NDArray[Any], model: Model, declared: Hub
 ) -> Prediction:
     """What the outputs for one picture mean."""
-    distance = float(answered["distance"][0]) if "distance" in answered else None
-    familiar = distance is None or declared.guard is None or distance <= declared.guard.limit
+    distance, familiar = guarded(answered, declared)
     rows, columns = picture.shape[:2]
     shape = (rows, columns)
     probabilities = calibrate(answered["logits"][0], declared.calibration, declared.activation)
@@ -69,6 +68,12 @@ def predict(
         measure = 100 * float((mask > 0).sum()) / max(1, _of(picture, declared)) if model.measure else None
         return Prediction(scores, familiar, mask=mask, measure=measure, distance=distance)
     return Prediction(tuple(probabilities.tolist()), familiar, distance=distance)
+
+
+def guarded(answered: Mapping[str, Tensor], declared: Hub) -> tuple[float | None, bool]:
+    """Distance from the training pictures, None where the model has no guard; and whether the guard lets it pass."""
+    distance = float(answered["distance"][0]) if "distance" in answered else None
+    return distance, distance is None or declared.guard is None or distance <= declared.guard.limit
 
 
 def explain(

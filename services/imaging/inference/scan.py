@@ -3,6 +3,7 @@
 Values are moved in space by one rule: where a new voxel lies in the patient, and which old voxels lie there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,6 +59,20 @@ def matrix_of(grid: Grid) -> NDArray[np.float64]:
     matrix[:3, :3] = np.array(grid.steps).T
     matrix[:3, 3] = grid.corner
     return matrix
+
+
+def shifted(matrix: NDArray[np.float64], begin: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix of an array that begins at this index of another."""
+    made = matrix.copy()
+    made[:3, 3] += matrix[:3, :3] @ begin
+    return made
+
+
+def stretched(matrix: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix of an array of voxels so many times as large that covers the same space."""
+    made = shifted(matrix, (factors - 1) / 2)
+    made[:3, :3] *= factors
+    return made
 
 
 def sampled(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from services.imaging.inference.scan import Placed, Scan, place, sampled
+from services.imaging.inference.scan import Placed, Scan, place, sampled, shifted, stretched
 from services.imaging.inference.steps import FLAT
 from services.imaging.packages.metadata import Rescale, Step
 from services.imaging.packages.volume import CropOrPad, Orient, Percentiles, ResizeVolume, Respace, Window
@@ -99,9 +99,7 @@ def _respaced(made: Placed, millimetres: tuple[float, float, float]) -> Placed:
 
 def _resized(made: Placed, size: tuple[int, int, int]) -> Placed:
     factors = np.array(made.values.shape) / np.array(_bounded(size))
-    matrix = made.matrix.copy()
-    matrix[:3, 3] += made.matrix[:3, :3] @ ((factors - 1) / 2)
-    matrix[:3, :3] *= factors
+    matrix = stretched(made.matrix, factors)
     return Placed(functional.interpolate(made.values.float()[None, None], size, mode="trilinear")[0, 0], matrix)
 
 
@@ -118,9 +116,7 @@ def _fitted(made: Placed, size: tuple[int, int, int]) -> Placed:
             margins[axis] = (before, wanted - edge - before)
             shift[axis] = -before
     padding = [margin for pair in reversed(margins) for margin in pair]
-    matrix = made.matrix.copy()
-    matrix[:3, 3] += made.matrix[:3, :3] @ shift
-    return Placed(functional.pad(values, padding), matrix)
+    return Placed(functional.pad(values, padding), shifted(made.matrix, shift))
 
 
 def _cut(values: Tensor, ends: tuple[float, float], range_: tuple[float, float]) -> Tensor:

@@ -15,7 +15,7 @@ from services.imaging.inference.graph import Graph
 from services.imaging.inference.heatmap import strongest
 from services.imaging.inference.looks import looks
 from services.imaging.inference.patches import Size, asked, blended
-from services.imaging.inference.prediction import Prediction, calibrate
+from services.imaging.inference.prediction import Prediction, calibrate, guarded
 from services.imaging.inference.scan import Placed, Scan, matrix_of, sampled
 from services.imaging.inference.space import prepare
 from services.imaging.packages.metadata import Hub, Metadata
@@ -86,8 +86,7 @@ def read(graph: Graph, scan: Scan, model: Model, declared: Metadata) -> VolumePr
 def _read(graph: Graph, scan: Scan, model: Model, declared: Metadata) -> VolumePrediction:
     said = answer(graph, scan, model, declared)
     hub, outputs = declared.hub, said.outputs
-    distance = float(outputs["distance"][0]) if "distance" in outputs else None
-    familiar = distance is None or hub.guard is None or distance <= hub.guard.limit
+    distance, familiar = guarded(outputs, hub)
     if not torch.isfinite(outputs["logits"]).all():
         raise RuntimeError("the graph answered with what is no number")
     told = _segmented(said, scan, model, hub) if model.task is Task.SEGMENTATION else _told(said, scan, model, declared)

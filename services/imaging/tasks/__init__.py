@@ -242,7 +242,7 @@ def _denied(session: store.Session, study: Study) -> Refusal | None:
 def load_models(**_: Any) -> None:  # noqa: ANN401 (Celery's arguments)
     """Open the models that read before the first study comes; what is broken is said with every study."""
     if not worker.takes(Event.STUDY_COMPLETED):
-        reader.load([])  # a shadow is opened when it is asked first
+        reader.load([])  # shadows and models of volumes are opened when they are asked first
         return
     try:
         with store.transaction() as session:

@@ -17,7 +17,7 @@ from services.imaging.domain.volume import Plane
 from services.imaging.inference import masks
 from services.imaging.inference.reader import Prediction
 from services.imaging.tasks.grouping import Shown, groups
-from services.imaging.tasks.volumes import Predict, VolumeReading, read_volume
+from services.imaging.tasks.volumes import Predict, VolumeReading, failed, read_volume
 from shared.telemetry import log
 
 
@@ -88,7 +88,7 @@ def _read_pictures(pictures: Sequence[Instance], model: Model, predict: Predict,
         try:
             answers = _ask(group, model, predict)
         except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)
-            return _failed(model, error)
+            return failed(model, error)
         for shown, said in zip(group, answers, strict=True):
             if not isinstance(said, Prediction):
                 kind = type(said).__name__
@@ -105,7 +105,7 @@ def _read_pictures(pictures: Sequence[Instance], model: Model, predict: Predict,
         try:
             told = said.explained()
         except Exception as error:  # noqa: BLE001 (as above)
-            return _failed(model, error)
+            return failed(model, error)
         opinions[place] = _opinion(shown, told)
     finding = conclude(opinions, unread, model)
     if isinstance(finding, Refusal) or told is None:
@@ -130,11 +130,6 @@ def keep(reading: Reading, model: Model, store: Path) -> Kept:
         kept = files.write(store, derived.part10(made))
         heat_map = header.describe(made, kept.digest, kept.size)
     return Kept(reading.finding, heat_map, mask)
-
-
-def _failed(model: Model, error: Exception) -> Refusal:
-    log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
-    return Refusal(Reason.MODEL_FAILED, "the model failed")
 
 
 def _ask(group: Sequence[Shown], model: Model, predict: Predict) -> list[Prediction | Unreadable | ValueError]:

@@ -20,6 +20,12 @@ Predict = Callable[[Model, Sequence[Any]], Sequence[Prediction | ValueError]]
 """What a model says of each of some pictures (arrays) or volumes (`Scan`), or why it says nothing of one."""
 
 
+def failed(model: Model, error: Exception) -> Refusal:
+    """A model that fails says so, whatever broke."""
+    log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
+    return Refusal(Reason.MODEL_FAILED, "the model failed")
+
+
 class VolumeReading(NamedTuple):
     """A model's answer about a series, and the slices in their order."""
 
@@ -60,7 +66,7 @@ def arranged_in(series: Sequence[Instance], use: VolumeUse, store: Path) -> tupl
     if isinstance(arranged, Refusal) or use.apart is None:
         return arranged
     apart = arranged[1].spacing[0]
-    if (use.apart.at_least or 0.0) <= apart <= (use.apart.at_most or float("inf")):
+    if use.apart.holds(apart):
         return arranged
     return Refusal(Reason.PIXEL_SPACING, f"slices {apart:.2f} mm apart, which the model does not read")
 
@@ -74,8 +80,7 @@ def _read(planes: list[Plane], grid: Grid, model: Model, predict: Predict, store
     try:
         [said] = predict(model, [Scan(values, grid)])
     except Exception as error:  # noqa: BLE001 (a model that fails must say so, whatever broke)
-        log.exception("model_failed", model=model.name, version=model.version, error=type(error).__name__)
-        return Refusal(Reason.MODEL_FAILED, "the model failed")
+        return failed(model, error)
     if not isinstance(said, VolumePrediction):
         return Refusal(Reason.VOLUME, f"no volume: {said}" if isinstance(said, ValueError) else "no volume")
     finding = conclude([_opinion(said, planes)], 0, model)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from department import kind
-from numpy.typing import NDArray
-from phantom import Phantom, content, turned
+from phantom import Phantom, content, marked, turned
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from volumetric import Anywhere, Brightest, volume_package
@@ -84,19 +83,6 @@ def refused(hub: Any) -> tuple[str, str]:
     [said] = hub.said(Event.ANALYSIS_REFUSED)
     reason = said.resource("Observation")["dataAbsentReason"]
     return reason["coding"][0]["code"], reason["text"]
-
-
-def marked(segmentation: Dataset) -> NDArray[np.float64]:
-    """Where the voxels of a SEG lie in the patient, from its own headers alone."""
-    shared = segmentation.SharedFunctionalGroupsSequence[0]
-    turn = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
-    rows, columns = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
-    points = []
-    for group, frame in zip(segmentation.PerFrameFunctionalGroupsSequence, segmentation.pixel_array, strict=True):
-        corner = np.array(group.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
-        for row, column in np.argwhere(frame):
-            points.append(corner + turn[:3] * columns * column + turn[3:] * rows * row)
-    return np.array(points)
 
 
 def complaints(hub: Any, objects: dict[str, Dataset]) -> dict[str, list[str]]:

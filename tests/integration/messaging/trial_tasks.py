@@ -19,10 +19,9 @@ from shared.fhir.message import Message
 from shared.worker import Worker
 
 LIMIT = timedelta(seconds=2)
-GRACE = timedelta(seconds=1)
 RETRIES = (timedelta(milliseconds=200), timedelta(milliseconds=300))
 
-worker = Worker("imaging", limit=LIMIT, grace=GRACE)
+worker = Worker("imaging", limit=LIMIT)
 app = worker.app
 transaction = partial(db.transaction, "imaging")
 
